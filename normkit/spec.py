@@ -1,0 +1,490 @@
+"""The spec language: one grammar for Python and the command line; `norm` reads it, `spec` writes it.
+
+    norm     = term { "+" term }            term = [ scalar "*" ] arrow [ "/" scalar ]       arrow = atom [ "->" atom ]
+    atom     = name [ "(" argument { "," argument } ")" ] | "(" norm ")"
+    argument = norm | scalar | "[" numbers "]" | "@file"
+    scalar   = rationals, decimals (exact), m, n, + - * / **, sqrt(...), Max(...), Min(...)
+
+The argument of ``orlicz`` and ``amemiya`` is a scalar in the variable x, which may use exp, log, sinh, cosh, ... and
+Abs of it.
+
+Limits, so that no text makes the parser hang: LENGTH characters, DEPTH nested brackets, DIGITS digits of a number,
+exponents up to EXPONENT, NODES operations in one coefficient, BITS binary digits of numerators and denominators (so
+that they are floats).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
+from typing import Any, get_type_hints
+
+import sympy
+from sympy import Expr, Max, Min, Rational, oo, sqrt
+from sympy.printing.precedence import precedence
+from sympy.printing.str import StrPrinter
+
+from normkit import registry
+from normkit.errors import NormkitError, SpecError
+from normkit.functional import m, n
+from normkit.limits import x as VARIABLE
+from normkit.norm import Dual, Norm, Scaled
+from normkit.parameter import Parameter
+
+LENGTH, DEPTH, DIGITS, EXPONENT, NODES, BITS = 20_000, 40, 40, 64, 60, 1000
+SUM_EXPONENT = 8
+"""Largest exponent of a sum in the variable of a Young function."""
+LISTED = 2_000
+"""Longest list of indices, in characters, that a spec prints in full."""
+
+Loader = Callable[[str], Any]
+"""Reads the array behind ``@name``; the command line passes one that reads files."""
+
+TOKEN = re.compile(
+    r"\s*(?:(?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)|(?P<arrow>->)|(?P<op>\*\*|[-+*/(),\[\]])"
+    r"|(?P<file>@[\w./~+-]+)|(?P<digest>\#[\dx]+:[0-9a-f]{8})|(?P<name>[A-Za-z_]\w*))"
+)
+
+
+@dataclass(frozen=True)
+class Token:
+    """A piece of the text with the column (from 1) where it stands."""
+
+    kind: str
+    text: str
+    column: int
+
+
+def norm(text: str | Norm, *, load: Loader | None = None) -> Norm:
+    """Return the norm that a spec names; a `Norm` is returned as it is. ``str(norm(text))`` is the canonical spec.
+
+    Parameters
+    ----------
+    text : str
+        For example ``"rms->rms"``, ``"sqrt(n/m)*spectral"``, ``"max(linf, 3/4*l1)"``, ``"rows(linf, l2)"``.
+    load : callable, optional
+        Reads the array of an ``@name`` argument; without it such arguments are refused.
+
+    Raises
+    ------
+    SpecError
+        For anything that is not a norm, with the column and the nearest name.
+
+    Examples
+    --------
+    >>> import normkit as nk
+    >>> str(nk.norm("0.5 * spectral"))
+    '1/2*spectral'
+    """
+    if isinstance(text, Norm):
+        return text
+    if not isinstance(text, str):
+        raise SpecError(f"a spec is a text such as 'rms->rms'; got {type(text).__name__}")
+    return _Parser(text, load).parse()
+
+
+def _tokens(text: str) -> list[Token]:
+    if len(text) > LENGTH:
+        raise SpecError(f"a spec has at most {LENGTH} characters; got {len(text)}. Put long arrays into a file: @w.npy")
+    found, at = [], 0
+    while text[at:].strip():
+        match = TOKEN.match(text, at)
+        if not match:
+            at += len(text[at:]) - len(text[at:].lstrip())
+            raise SpecError(f"unexpected {text[at]!r} at column {at + 1} of {_short(text)}")
+        kind = str(match.lastgroup)
+        found.append(Token(kind, match.group(kind), match.start(kind) + 1))
+        at = match.end()
+    found.append(Token("end", "", len(text) + 1))
+    return found
+
+
+class _Parser:
+    """Recursive descent; every value is a Norm, a SymPy scalar, or a list of numbers."""
+
+    def __init__(self, text: str, load: Loader | None) -> None:
+        self.text, self.load, self.tokens, self.at, self.depth = text, load, _tokens(text), 0, 0
+        self.variable = False
+
+    def parse(self) -> Norm:
+        if self.peek().kind == "end":
+            raise SpecError("empty spec. See: normkit norms")
+        value = self.sum()
+        if self.peek().kind != "end":
+            raise self.unexpected()
+        if not isinstance(value, Norm):
+            raise SpecError(f"{_short(self.text)} is a number, not a norm. For a multiple write 2*spectral")
+        return value
+
+    # --- reading tokens ---
+
+    def peek(self) -> Token:
+        return self.tokens[self.at]
+
+    def take(self, *texts: str) -> Token | None:
+        token = self.peek()
+        if token.text in texts and token.kind in ("op", "arrow"):
+            self.at += 1
+            return token
+        return None
+
+    def need(self, text: str) -> None:
+        if not self.take(text):
+            raise self.unexpected(f", expected {text!r}")
+
+    def unexpected(self, more: str = "") -> SpecError:
+        token = self.peek()
+        what = "end of text" if token.kind == "end" else repr(token.text)
+        return SpecError(f"unexpected {what} at column {token.column} of {_short(self.text)}{more}")
+
+    def fail(self, message: str, column: int) -> SpecError:
+        return SpecError(f"{message} (column {column} of {_short(self.text)})")
+
+    # --- the grammar ---
+
+    def sum(self) -> Any:
+        value = self.product()
+        while token := self.take("+", "-"):
+            value = self.join(value, token, self.product())
+        return value
+
+    def product(self) -> Any:
+        value = self.unary()
+        while token := self.take("*", "/"):
+            value = self.join(value, token, self.unary())
+        return value
+
+    def unary(self) -> Any:
+        if token := self.take("-"):
+            value = self.nested(self.unary)
+            if isinstance(value, Expr):
+                return -value
+            raise self.fail("a norm cannot be negated", token.column)
+        return self.arrow()
+
+    def arrow(self) -> Any:
+        value = self.power()
+        if token := self.take("->"):
+            target = self.power()
+            if not (isinstance(value, Norm) and isinstance(target, Norm)):
+                raise self.fail("an operator norm a->b needs a norm on both sides", token.column)
+            value = self.build(registry.lookup("induced"), [value, target], token)
+            if self.peek().text == "->":
+                raise self.unexpected(": a->b->c is not a norm")
+        return value
+
+    def power(self) -> Any:
+        value = self.atom()
+        if token := self.take("**"):
+            exponent = self.nested(self.unary)
+            if not (isinstance(value, Expr) and isinstance(exponent, Rational)) or abs(exponent) > EXPONENT:
+                raise self.fail(f"powers are scalar ** rational, exponent at most {EXPONENT}", token.column)
+            if value.is_Add and value.has(VARIABLE) and abs(exponent) > SUM_EXPONENT:  # SymPy would multiply it out
+                raise self.fail(f"the exponent of a sum in x is at most {SUM_EXPONENT}", token.column)
+            if isinstance(value, Rational) and _bits(value) * abs(exponent) > 2 * BITS:
+                raise self.fail(f"a number has at most {BITS} binary digits", token.column)
+            value = self.scalar(lambda: value**exponent, token)
+        return value
+
+    def atom(self) -> Any:
+        token = self.peek()
+        self.at += 1
+        if token.kind == "number":
+            return self.number(token)
+        if token.kind == "file" or token.kind == "digest":
+            return self.array(token)
+        if token.text == "(":
+            value = self.nested(self.sum)
+            self.need(")")
+            return value
+        if token.text == "[":
+            return self.numbers(token)
+        if token.kind == "name":
+            return self.named(token)
+        self.at -= 1
+        raise self.unexpected()
+
+    def nested(self, rule: Callable[[], Any]) -> Any:
+        self.depth += 1
+        if self.depth > DEPTH:
+            raise self.fail(f"nested deeper than {DEPTH}", self.peek().column)
+        value = rule()
+        self.depth -= 1
+        return value
+
+    def number(self, token: Token) -> Expr:
+        digits, _, exponent = token.text.lower().partition("e")
+        if len(digits) > DIGITS or len(exponent) > 4 or (exponent and abs(int(exponent)) > 400):
+            raise self.fail(f"a number has at most {DIGITS} digits and a decimal exponent up to 400", token.column)
+        return self.scalar(lambda: Rational(token.text), token)
+
+    def array(self, token: Token) -> Parameter | tuple[Any, ...]:
+        if token.kind == "digest":
+            if token.text in known:
+                return known[token.text]
+            raise self.fail(f"unknown array {token.text}; pass the array itself or @file", token.column)
+        if self.load is None:
+            raise self.fail(f"{token.text} names a file; only the command line reads files", token.column)
+        try:
+            return Parameter.of(self.load(token.text[1:]))
+        except NormkitError as error:
+            raise self.fail(str(error), token.column) from error
+
+    def numbers(self, token: Token) -> Parameter | tuple[tuple[float, ...], ...]:
+        values: list[Any] = []
+        while not self.take("]"):
+            values.append(self.nested(self.sum))
+            if not self.take(","):
+                self.need("]")
+                break
+        if any(isinstance(value, Norm) for value in values):
+            raise self.fail("a list holds numbers", token.column)
+        if values and all(isinstance(value, Parameter) and len(value.shape) == 1 for value in values):
+            lengths = {len(value) for value in values}
+            if len(lengths) > 1:  # groups of indices
+                return tuple(value.nested() for value in values)
+        try:
+            return Parameter.of([v.nested() if isinstance(v, Parameter) else float(v) for v in values])
+        except (NormkitError, TypeError, ValueError, OverflowError) as error:
+            raise self.fail(f"a list holds numbers in rows of one length: {error}", token.column) from error
+
+    def named(self, token: Token) -> Any:
+        arguments = self.arguments(token) if self.take("(") else None
+        if self.variable and token.text == "x" and arguments is None:
+            return VARIABLE
+        if self.variable and token.text in OF_VARIABLE and arguments:
+            return self.function(token, arguments)
+        if token.text in SYMBOLS and arguments is None:
+            return SYMBOLS[token.text]
+        if token.text in FUNCTIONS and arguments:
+            if not all(isinstance(argument, Expr) for argument in arguments) or len(arguments) > 8:
+                raise self.fail(f"{token.text} takes up to 8 scalars", token.column)
+            if token.text == "sqrt" and len(arguments) > 1:
+                raise self.fail("sqrt takes one scalar", token.column)
+            return self.scalar(lambda: FUNCTIONS[token.text](*arguments), token)
+        if token.text == "max" and arguments is not None:
+            token = Token(token.kind, "maximum", token.column)
+        where = f" at column {token.column} of {_short(self.text)}"
+        return self.build(registry.lookup(token.text, where), arguments or [], token)
+
+    def arguments(self, token: Token) -> list[Any]:
+        values: list[Any] = []
+        if self.take(")"):
+            return values
+        outside, self.variable = self.variable, self.variable or token.text in FUNCTIONALS
+        while True:
+            values.append(self.nested(self.sum))
+            if not self.take(","):
+                break
+        self.need(")")
+        self.variable = outside
+        return values
+
+    def function(self, token: Token, arguments: list[Any]) -> Expr:
+        """Apply a function to an expression in the variable; of constants only log, so that none is astronomical."""
+        inner = arguments[0]
+        if len(arguments) != 1 or not isinstance(inner, Expr):
+            raise self.fail(f"{token.text} takes one scalar", token.column)
+        if not inner.has(VARIABLE) and not (token.text == "log" and isinstance(inner, Rational)):
+            raise self.fail(f"{token.text} needs an expression in x", token.column)
+        return self.scalar(lambda: OF_VARIABLE[token.text](inner), token)
+
+    # --- values ---
+
+    def scalar(self, make: Callable[[], Any], token: Token) -> Expr:
+        """Evaluate a scalar, keeping it small, real and finite."""
+        try:
+            value = make()
+        except (ValueError, TypeError, ArithmeticError) as error:  # a maximum of numbers that are not real, say
+            raise self.fail(f"this scalar is not a finite real number: {error}", token.column) from error
+        if not isinstance(value, Expr) or value.has(sympy.zoo, sympy.nan, sympy.I) or value.is_infinite:
+            raise self.fail("this scalar is not a finite real number", token.column)
+        if any(_bits(atom) > BITS for atom in value.atoms(Rational)):
+            raise self.fail(f"a number has at most {BITS} binary digits", token.column)
+        if any(abs(power.exp) > EXPONENT for power in value.atoms(sympy.Pow) if power.exp.is_Rational):
+            raise self.fail(f"powers are scalar ** rational, exponent at most {EXPONENT}", token.column)
+        if sympy.count_ops(value) > NODES:
+            raise self.fail(f"a coefficient has at most {NODES} operations", token.column)
+        return value
+
+    def join(self, left: Any, token: Token, right: Any) -> Any:
+        scalars = isinstance(left, Expr), isinstance(right, Expr)
+        if all(scalars):
+            return self.scalar(lambda: OPERATIONS[token.text](left, right), token)
+        try:
+            if token.text == "*" and scalars[0] and isinstance(right, Norm):
+                return left * right
+            if token.text == "/" and scalars[1] and isinstance(left, Norm):
+                return left * self.scalar(lambda: 1 / right, token)
+            if token.text == "+" and isinstance(left, Norm) and isinstance(right, Norm):
+                return left + right
+        except NormkitError as error:
+            raise self.fail(str(error), token.column) from error
+        hint = "write scalar*norm, norm/scalar or norm + norm"
+        raise self.fail(f"cannot form {_kind(left)} {token.text} {_kind(right)}; {hint}", token.column)
+
+    def build(self, cls: type[Norm], arguments: Sequence[Any], token: Token) -> Norm:
+        """Call a norm's class with the arguments sorted into its fields."""
+        try:
+            made = cls(*_fit(cls, list(arguments)))
+            made = made.of.dual if isinstance(made, Dual) else made
+            made.length, made.shape, made.ndim  # noqa: B018  (inconsistent parts show here)
+            return made
+        except NormkitError as error:
+            raise self.fail(str(error), token.column) from error
+
+
+SYMBOLS: dict[str, Expr] = {"m": m, "n": n, "oo": oo}
+FUNCTIONS: dict[str, Callable[..., Any]] = {"sqrt": sqrt, "Max": Max, "Min": Min}
+FUNCTIONALS = ("orlicz", "amemiya")
+"""The norms whose argument is a scalar in the variable."""
+OF_VARIABLE: dict[str, Callable[..., Any]] = {
+    **{name: getattr(sympy, name) for name in ("exp", "log", "sinh", "cosh", "tanh", "asinh", "acosh", "atanh")},
+    **{name: getattr(sympy, name) for name in ("sin", "cos", "tan", "asin", "acos", "atan", "Abs")},
+}
+"""Functions of the variable."""
+OPERATIONS: dict[str, Callable[[Any, Any], Any]] = {
+    "+": lambda u, v: u + v,
+    "-": lambda u, v: u - v,
+    "*": lambda u, v: u * v,
+    "/": lambda u, v: u / v,
+}
+known: dict[str, Parameter | tuple[Any, ...]] = {}
+"""Long array parameters and lists that have been printed, by their digest: their specs can be read back here."""
+
+
+def signature(cls: type[Norm]) -> list[tuple[str, str]]:
+    """Return the parameters of a norm as (name, kind), kind one of norm, norms, number, numbers, lists."""
+    hints = get_type_hints(cls)
+    kinds: dict[Any, str] = {Norm: "norm", tuple[Norm, ...]: "norms", Parameter: "numbers", Expr: "number"}
+    return [(field.name, kinds.get(hints[field.name], "lists")) for field in fields(cls)]  # type: ignore[arg-type]
+
+
+def _fit(cls: type[Norm], arguments: list[Any]) -> list[Any]:
+    """Sort spec arguments into the fields of a class; the last field may take all that are left."""
+    wanted = signature(cls)
+    call = f"{cls.name}({', '.join(f'{name}: {kind}' for name, kind in wanted)})" if wanted else cls.name
+    fitted: list[Any] = []
+    for place, (_, kind) in enumerate(wanted):
+        last = place == len(wanted) - 1
+        if kind == "norms":
+            taken = [arguments.pop(0) for _ in list(arguments) if isinstance(arguments[0], Norm)]
+            fitted.append(tuple(taken))
+        elif kind == "numbers" and last and arguments and all(isinstance(value, Expr) for value in arguments):
+            fitted.append(Parameter.of([_float(value) for value in arguments]))
+            arguments.clear()
+        elif arguments and _kind(arguments[0]) in (("a list",) if kind in ("numbers", "lists") else (f"a {kind}",)):
+            value = arguments.pop(0)
+            fitted.append(value.nested() if kind == "lists" and isinstance(value, Parameter) else value)
+        elif arguments:
+            raise SpecError(f"{call} got {_kind(arguments[0])} where it needs {kind}")
+        elif not _has_default(cls, place):
+            raise SpecError(f"{call} needs {len(wanted)} argument{'s' * (len(wanted) > 1)}; got {place}")
+    if arguments:
+        raise SpecError(f"{call} takes {len(wanted)} argument{'s' * (len(wanted) != 1)}; {len(arguments)} too many")
+    return fitted
+
+
+def _has_default(cls: type[Norm], place: int) -> bool:
+    from dataclasses import MISSING
+
+    field = fields(cls)[place]  # type: ignore[arg-type]
+    return field.default is not MISSING or field.default_factory is not MISSING
+
+
+def _bits(number: Rational) -> int:
+    """Return the binary digits of the longer of numerator and denominator."""
+    return max(int(number.p).bit_length(), int(number.q).bit_length())
+
+
+def _float(value: Expr) -> float:
+    if not (value.is_number and value.is_real):
+        raise SpecError(f"a list holds real numbers; got {value}")
+    return float(value)
+
+
+def _kind(value: Any) -> str:
+    return "a norm" if isinstance(value, Norm) else "a number" if isinstance(value, Expr) else "a list"
+
+
+def _short(text: str) -> str:
+    return repr(text if len(text) <= 60 else text[:57] + "...")
+
+
+# --- printing -------------------------------------------------------------------------------------------------
+
+
+class _Scalars(StrPrinter):  # type: ignore[misc]
+    """SymPy's printer, with the spaces left out where the spec language needs none."""
+
+    def _print_Infinity(self, expr: Expr) -> str:
+        return "oo"
+
+    def _print_Mul(self, expr: Expr) -> str:
+        """Keep a fraction in front of a denominator that is a sum: read back, 1/(2*(x + 1)) would be multiplied out."""
+        number, rest = expr.as_coeff_Mul()
+        sums = any(power.base.is_Add and power.exp.is_negative for power in rest.atoms(sympy.Pow))
+        if number.is_Rational and number.q != 1 and sums and not rest.is_Add:
+            return f"{self._print(number)}*{self.parenthesize(rest, precedence(rest))}"
+        return str(super()._print_Mul(expr))
+
+
+def scalar(expr: Expr) -> str:
+    """Print a coefficient so that the spec language reads it back."""
+    return str(_Scalars().doprint(expr))
+
+
+def spec(norm: Norm) -> str:
+    """Return the canonical spec of a norm; `norm` reads it back to an equal object."""
+    if isinstance(norm, Scaled):
+        factor = scalar(norm.factor)
+        inner = spec(norm.of)
+        return f"{_wrapped(factor, norm.factor.is_Add)}*{_wrapped(inner, norm.of.name == 'plus')}"
+    if norm.name == "plus":
+        return " + ".join(spec(part) for part in norm.parts)  # type: ignore[attr-defined]
+    if norm.name == "induced":
+        return "->".join(_tight(part) for part in (norm.domain, norm.codomain))  # type: ignore[attr-defined]
+    name = "max" if norm.name == "maximum" else norm.name or type(norm).__name__
+    values = [getattr(norm, field.name) for field in fields(norm)]  # type: ignore[arg-type]
+    return f"{name}({', '.join(map(_argument, values))})" if values else name
+
+
+def _argument(value: Any) -> str:
+    if isinstance(value, Norm):
+        return spec(value)
+    if isinstance(value, Parameter):
+        text = repr(value)
+        if text.startswith("#"):
+            known[text] = value
+        elif len(value.shape) == 1:
+            return text
+        return text
+    if isinstance(value, tuple) and value and all(isinstance(part, Norm) for part in value):
+        return ", ".join(spec(part) for part in value)
+    if isinstance(value, tuple):
+        return _lists(value) if _plain(value) else str(value)
+    return scalar(value) if isinstance(value, Expr) else str(value)
+
+
+def _lists(value: tuple[Any, ...]) -> str:
+    """Print nested tuples of numbers as lists, integers as integers; long ones by their digest."""
+    text = repr(value).replace(",)", ")").replace("(", "[").replace(")", "]")
+    if len(text) <= LISTED:
+        return text
+    digest = f"#{len(value)}:{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+    known[digest] = value
+    return digest
+
+
+def _plain(value: Any) -> bool:
+    return all(isinstance(part, int | float) or (isinstance(part, tuple) and _plain(part)) for part in value)
+
+
+def _tight(norm: Norm) -> str:
+    return _wrapped(spec(norm), isinstance(norm, Scaled) or norm.name in ("plus", "induced"))
+
+
+def _wrapped(text: str, needed: bool | None) -> str:
+    return f"({text})" if needed else text
