@@ -1,0 +1,75 @@
+"""Programs and generated source on disk: keyed by content and versions, written atomically, ignored if unreadable.
+
+The folder is ``$NORMKIT_CACHE_DIR``, or ``normkit`` under ``$XDG_CACHE_HOME`` or ``~/.cache``. Nothing here is needed
+for a result: a folder that cannot be written only costs time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import pickle
+import sys
+import tempfile
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+
+from normkit.codegen.plan import Program
+
+
+@cache
+def folder() -> Path:
+    """Return the cache folder of this version; it may not exist."""
+    base = os.environ.get("NORMKIT_CACHE_DIR")
+    root = Path(base) if base else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "normkit"
+    return root / stamp()
+
+
+@cache
+def stamp() -> str:
+    """Return a digest of normkit's own source and the versions that shape generated code."""
+    digest = hashlib.sha256()
+    for name in ("normkit", "numpy", "numba", "sympy", "scipy"):
+        digest.update(f"{name} {version(name)} ".encode())
+    digest.update(sys.version.encode())
+    package = Path(__file__).parent.parent
+    for path in sorted(package.rglob("*.py")):
+        facts = path.stat()
+        digest.update(f"{path.relative_to(package)} {facts.st_mtime_ns} {facts.st_size} ".encode())
+    return digest.hexdigest()[:16]
+
+
+def write(path: Path, data: bytes) -> bool:
+    """Write a file atomically (a reader sees all of it or nothing); return whether that was possible."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".new-")
+    except OSError:
+        return False
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+        os.replace(temporary, path)
+    except OSError:
+        Path(temporary).unlink(missing_ok=True)
+        return False
+    return True
+
+
+def _program_path(text: str) -> Path:
+    return folder() / "programs" / f"{hashlib.sha256(text.encode()).hexdigest()[:32]}.pickle"
+
+
+def load_program(text: str) -> Program | None:
+    """Return the program stored under a spec text, if there is a readable one."""
+    try:
+        stored, program = pickle.loads(_program_path(text).read_bytes())
+    except (OSError, pickle.UnpicklingError, EOFError, AttributeError, ImportError, ValueError, TypeError, IndexError):
+        return None
+    return program if stored == text and isinstance(program, Program) else None
+
+
+def store_program(text: str, program: Program) -> None:
+    """Store a program under a spec text."""
+    write(_program_path(text), pickle.dumps((text, program), protocol=pickle.HIGHEST_PROTOCOL))
