@@ -1,0 +1,75 @@
+"""Powers of two: the largest magnitude of every line, and its exponent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from normkit.backends.cpu.generated import WORDS, generate
+from normkit.backends.cpu.lines import Lines
+from normkit.backends.cpu.pool import parallel
+
+Array = NDArray[Any]
+Floats = NDArray[np.float64]
+
+BLOCK = 1 << 14
+"""Entries of a line that one task reads; a constant, so that the work is cut the same way everywhere."""
+WIDTH = 1 << 12
+"""Columns that one task reads."""
+SAFE = (1e-250, 1e250)
+"""Sums of powers, and factors, in this range have lost nothing to underflow or overflow."""
+
+
+def blocks(length: int) -> int:
+    """Return the number of blocks of a line."""
+    return -(-length // BLOCK)
+
+
+def rows_of(width: int) -> int:
+    """Return the number of rows that one task reads of a matrix of this width."""
+    return max(16, 4 * BLOCK // max(1, min(width, WIDTH)))
+
+
+@dataclass(frozen=True)
+class Peaks:
+    """Largest magnitudes as bits: of every block, and of every line, (G * L,) for rows and (G, L) for columns."""
+
+    blocks: Array
+    tops: Array
+
+    def values(self, dtype: np.dtype[Any]) -> Floats:
+        """Return the largest magnitudes as float64."""
+        wide: Floats = self.tops.view(dtype).astype(np.float64)
+        return wide
+
+
+def peaks(x: Lines) -> Peaks:
+    """Find the largest magnitude of every line."""
+    array = x.array
+    loops, word = generate("magnitudes", array.dtype), np.dtype(WORDS[array.itemsize])
+    if x.kind == "rows":
+        count, length = array.shape
+        found = np.zeros((count, blocks(length)), word)
+        parallel(loops.peaks, found.size, x.entries, array, BLOCK, found)
+        return Peaks(found, found.max(axis=1))
+    groups, height, width = array.shape
+    rows, tiles = rows_of(width), -(-width // WIDTH)
+    found = np.zeros((groups, -(-height // rows), width), word)
+    tasks = groups * found.shape[1] * tiles
+    parallel(loops.column_peaks, tasks, x.entries, array, rows, WIDTH, found)
+    return Peaks(found, found.max(axis=1))
+
+
+def exponents(tops: Floats) -> NDArray[np.int64]:
+    """Return e with top in [2**(e-1), 2**e); 0 where top is zero or not finite."""
+    found: NDArray[np.int64] = np.where(np.isfinite(tops), np.frexp(tops)[1], 0).astype(np.int64)
+    return found
+
+
+def halves(e: NDArray[np.int64]) -> tuple[Floats, Floats]:
+    """Return f and g with f * g = 2**-e, both in range for every exponent of a float64."""
+    half = e // 2
+    return np.ldexp(1.0, -half), np.ldexp(1.0, half - e)

@@ -1,0 +1,83 @@
+"""Functions of the singular values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from normkit.backends.cpu.exponents import exponents, halves, peaks
+from normkit.backends.cpu.lines import lines
+from normkit.backends.cpu.node import Array, Floats, Node, Pull, scaled
+from normkit.backends.cpu.svd import singular_values, svd
+from normkit.polar import polar_factor
+
+
+@dataclass(frozen=True)
+class LiftNode(Node):
+    """inner(singular values); the map is U diag(inner's map) V', zero on directions below the rank tolerance.
+
+    Every matrix is divided by a power of two first, so that LAPACK sees the same bits at every scale.
+    """
+
+    inner: Node
+    eps: float
+
+    def value(self, x: Array) -> Floats:
+        """Return inner of the singular values, without vectors."""
+        batch, e, bad = _prepared(x)
+        return _finished(x, self.inner.value(_stack(singular_values(batch))), e, bad)
+
+    def forward(self, x: Array) -> tuple[Floats, Pull]:
+        """Factor every matrix."""
+        batch, e, bad = _prepared(x)
+        left, sigma, right = svd(batch)
+        values, inner = self.inner.forward(_stack(sigma))
+        real = sigma > np.sqrt(max(batch.shape[1:])) * self.eps * sigma[:, :1]
+
+        def pull(coefficients: Floats, out: Array) -> None:
+            shares = np.empty((1, *sigma.shape))
+            inner(coefficients.reshape(1, -1), shares)
+            kept = np.where(real, shares[0], 0.0).astype(x.dtype)
+            out[...] = ((left * kept[:, None, :]) @ right).reshape(x.shape)
+
+        return _finished(x, values, e, bad), pull
+
+    def map(self, x: Array, coefficients: Floats, out: Array) -> Floats:
+        """Take the orthogonal polar factor where inner's map is one number."""
+        batch, e, bad = _prepared(x)
+        slope = self.inner.slope(1.0, float(min(batch.shape[1:])))
+        if slope is None:
+            return super().map(x, coefficients, out)
+        factors, sums = polar_factor(batch, self.eps)
+        with np.errstate(all="ignore"):
+            gain = (coefficients.reshape(-1, 1, 1) * slope).astype(x.dtype)
+        out[...] = (factors if np.all(gain == 1) else factors * gain).reshape(x.shape)
+        return _finished(x, slope * sums, e, bad)
+
+    def texts(self, dtype: np.dtype[Any]) -> list[str]:
+        """Return the loops of inner, which work on singular values of float64."""
+        return self.inner.texts(np.dtype(np.float64))
+
+
+def _stack(sigma: Array) -> Array:
+    return np.ascontiguousarray(sigma, dtype=np.float64)[None]
+
+
+def _prepared(x: Array) -> tuple[Array, NDArray[np.int64], NDArray[np.bool_]]:
+    """Return the matrices (B, m, n) over 2**e, e, and which are not finite (and stand there as zeros)."""
+    batch = x.reshape(-1, *x.shape[2:])
+    tops = peaks(lines(np.ascontiguousarray(batch)[None])).values(x.dtype)
+    e, bad = exponents(tops), ~np.isfinite(tops)
+    f, g = (part.astype(x.dtype)[:, None, None] for part in halves(e))
+    with np.errstate(all="ignore"):
+        work = batch * f
+        work *= g
+    work[bad] = 0
+    return work, e, bad
+
+
+def _finished(x: Array, values: Floats, e: NDArray[np.int64], bad: NDArray[np.bool_]) -> Floats:
+    return np.where(bad, np.nan, scaled(values.reshape(-1), e)).reshape(x.shape[:2])

@@ -1,0 +1,1 @@
+"""The loops, written by hand once: templates whose scalars `normkit.codegen.source.fill` puts in."""

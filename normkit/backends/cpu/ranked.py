@@ -1,0 +1,137 @@
+"""Formulas on the sorted magnitudes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from normkit.backends.cpu.exponents import BLOCK, blocks
+from normkit.backends.cpu.generated import generate_ranked
+from normkit.backends.cpu.lines import row_lines, row_target, size
+from normkit.backends.cpu.node import Array, Floats, Node, Pull, evaluate, scaled
+from normkit.backends.cpu.pool import parallel
+from normkit.backends.cpu.ranks import Ranks, ranked
+from normkit.backends.weights import weights
+from normkit.codegen.plan import RankedPlan
+from normkit.codegen.source import Loops, names
+
+SHARED = 5
+NONE = np.empty(0)
+NONE.flags.writeable = False
+
+
+@dataclass(frozen=True)
+class RankedNode(Node):
+    """A formula of sums over head and tail; see `normkit.functional.Ranked`."""
+
+    plan: RankedPlan
+
+    def forward(self, x: Array) -> tuple[Floats, Pull]:
+        """Sort as far as needed, split, sum."""
+        array, (m, n) = row_lines(x), size(x)
+        low, high = self._range(m, n)
+        w = self._weights(int(n))
+        ranks = ranked(array, self._kept(high, int(n)))
+        records = self._settle(array, ranks, low, high, w, m, n)
+        finite = np.isfinite(ranks.tops)
+        values = scaled(evaluate(self.plan.value, 0.0, 0.0, *records.T, m, n), ranks.e)
+        values = np.where(finite, np.where(ranks.tops == 0.0, 0.0, values), np.nan)
+
+        def pull(coefficients: Floats, out: Array) -> None:
+            gain = np.where(finite & (ranks.tops > 0.0), coefficients.reshape(-1), 0.0)
+            written, finish = row_target(out)
+            self._spread(array, ranks, records, gain, w, m, n, written)
+            finish()
+
+        return values.reshape(x.shape[:2]), pull
+
+    def texts(self, dtype: np.dtype[Any]) -> list[str]:
+        """Return the loops of the formula."""
+        return [self._loops(dtype).text]
+
+    # --- what the scalars are like ---
+
+    def _loops(self, dtype: np.dtype[Any]) -> Loops:
+        return generate_ranked(self.plan, dtype)
+
+    @cached_property
+    def weightless(self) -> bool:
+        """Whether the map of an entry does not depend on the weight of its rank."""
+        return "w" not in names(self.plan.head) | names(self.plan.tail)
+
+    @cached_property
+    def tailless(self) -> bool:
+        """Whether the map is zero off the head."""
+        return self.plan.tail.constant and float(self.plan.tail.source) == 0.0
+
+    @cached_property
+    def outside(self) -> bool:
+        """Whether sums reach beyond the head."""
+        return any(stat.region != "head" for stat in self.plan.stats)
+
+    def _range(self, m: float, n: float) -> tuple[int, int]:
+        """Return the shortest and the longest head."""
+        if self.plan.split == "at":
+            unknown = [0.0] * (len(self.plan.rule.arguments) - 2)
+            j = min(int(n), int(evaluate(self.plan.rule, *unknown, m, n)))
+            return j, j
+        low = max(0, int(evaluate(self.plan.low, m, n)))
+        return low, max(low, min(int(n), int(evaluate(self.plan.high, m, n))))
+
+    def _kept(self, high: int, n: int) -> int:
+        """Return how many of the largest entries must be sorted."""
+        reaching = any("w" in names(stat.body) for stat in self.plan.stats if stat.region != "head")
+        enough = (self.tailless or self.weightless) and not reaching
+        return min(n, high + 1) if enough else n
+
+    def _weights(self, n: int) -> Floats:
+        plan = self.plan.weights
+        if plan is None:
+            return NONE
+        if plan.minimum is None and len(plan.terms) == 1 and plan.terms[0][0].source == "1.0":
+            values = getattr(plan.terms[0][1], "data", None)
+            if values is not None and len(values) == 8 * n:
+                return np.frombuffer(values)  # as they are, without a copy
+        made = weights(plan, n)
+        made.flags.writeable = False
+        return made
+
+    # --- order, split, map ---
+
+    def _settle(self, array: Array, ranks: Ranks, low: int, high: int, w: Floats, m: float, n: float) -> Floats:
+        loops, (count, length), stats = self._loops(array.dtype), array.shape, len(self.plan.stats)
+        kept = ranks.order.shape[1]
+        rest = np.zeros((count, stats))
+        if kept < length and self.outside:
+            partial = np.zeros((count, blocks(length), stats))
+            edges, places = ranks.edges(np.full(count, kept))
+            tops = ranks.tops * ranks.f * ranks.g
+            scales = (ranks.f, ranks.g, tops, m, n)
+            tasks = partial.shape[0] * partial.shape[1]
+            parallel(loops.rests, tasks, array.size, array, BLOCK, edges, places, *scales, partial)
+            rest = np.ascontiguousarray(np.add.accumulate(partial, axis=1)[:, -1])
+        records, heads = np.empty((count, SHARED + stats)), np.full(count, high)
+        scales = (ranks.f, ranks.g, w, m, n)
+        if self.plan.split != "at":
+            parallel(loops.splits, count, kept * count, ranks.magnitudes, rest, low, high, *scales, heads)
+        parallel(loops.settle, count, kept * count, ranks.magnitudes, rest, heads, BLOCK, *scales, records)
+        return records
+
+    def _spread(
+        self, array: Array, ranks: Ranks, records: Floats, gain: Floats, w: Floats, m: float, n: float, out: Array
+    ) -> None:
+        loops, (count, length) = self._loops(array.dtype), array.shape
+        heads = records[:, 0].astype(np.int64)
+        if self.weightless and not (self.tailless and 8 * int(heads.max()) < length):
+            edges, places = ranks.edges(heads)
+            shared = (gain, ranks.f, ranks.g, records, m, n, out)
+            parallel(loops.spreads, count * blocks(length), array.size, array, BLOCK, edges, places, *shared)
+            return
+        out.fill(0)
+        order = ranks.order if not self.tailless else ranks.order[:, : int(heads.max())]
+        order = np.ascontiguousarray(order)
+        shared = (gain, ranks.f, ranks.g, records, m, n, out)
+        parallel(loops.scatter, count * blocks(order.shape[1]), order.size, array, BLOCK, order, w, *shared)
