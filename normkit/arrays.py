@@ -1,0 +1,95 @@
+"""Arrays at the door: what comes in as any array-like becomes a batch of items, and goes back as it came."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from normkit.errors import DTypeError, NonFiniteError, ShapeError
+
+Array = NDArray[Any]
+NanPolicy = Literal["raise", "propagate"]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Items stacked along one leading axis: `items` has shape (count, *item); `leading` are the batch axes."""
+
+    items: Array
+    leading: tuple[int, ...]
+
+    def values(self, numbers: NDArray[np.float64]) -> Any:
+        """Return one number per item as a float64 scalar, or as an array over the batch axes."""
+        return np.float64(numbers[0]) if self.leading == () else numbers.reshape(self.leading)
+
+
+def as_array(x: Any, what: str = "the array") -> Array:
+    """Return x as a NumPy array of floats, without a copy where possible.
+
+    Raises
+    ------
+    DTypeError
+        For integers, booleans, complex numbers and objects, with what to do.
+    """
+    if isinstance(x, np.ndarray):
+        array = x
+    elif hasattr(x, "__dlpack__"):
+        array = np.from_dlpack(x)
+    else:
+        try:
+            array = np.asarray(x)
+        except ValueError as error:
+            raise ShapeError(f"{what} is ragged; give rows of one length") from error
+    if is_float(array.dtype):
+        return array
+    if array.dtype.kind in "iub":
+        raise DTypeError(f"{what} has dtype {array.dtype}; a norm needs floats: convert with x.astype('float64')")
+    if array.dtype.kind == "c":
+        raise DTypeError(f"{what} has dtype {array.dtype}; complex entries have no rule: take their two parts")
+    raise DTypeError(f"{what} has dtype {array.dtype}; expected float16, bfloat16, float32 or float64")
+
+
+def is_float(dtype: np.dtype[Any]) -> bool:
+    """Tell whether entries of this dtype are taken: float16, float32, float64, and bfloat16 by its name."""
+    return dtype.name in ("float16", "bfloat16", "float32", "float64")
+
+
+def batch(array: Array, shape: tuple[int | None, ...], spec: str, what: str = "the array") -> Batch:
+    """Cut an array into items of a norm's shape; leading axes are batch axes.
+
+    Raises
+    ------
+    ShapeError
+        If the array has too few axes, an empty item, or a length that the norm does not take.
+    """
+    ndim = len(shape)
+    kind = {1: "a vector (n,)", 2: "a matrix (m, n)"}.get(ndim, f"{ndim} axes")
+    if array.ndim < ndim:
+        hint = " For a vector use rms." if spec == "rms->rms" else ""
+        raise ShapeError(f"{spec} needs {kind}; got {what} of shape {array.shape}.{hint}")
+    item = array.shape[array.ndim - ndim :]
+    if 0 in item:
+        raise ShapeError(f"{spec} needs {kind} with entries; got {what} of shape {array.shape}")
+    if any(want is not None and want != have for want, have in zip(shape, item, strict=True)):
+        wanted = ", ".join("any" if want is None else str(want) for want in shape)
+        wanted = f"({wanted},)" if ndim == 1 else f"({wanted})"
+        raise ShapeError(f"{spec} takes items of shape {wanted}; got {what} of shape {array.shape}")
+    leading = array.shape[: array.ndim - ndim]
+    count = int(np.prod(leading))
+    return Batch(array.reshape(count, *item), leading)
+
+
+def check_finite(numbers: NDArray[np.float64], items: Batch, what: str = "the array") -> None:
+    """Raise if a kernel reported NaN for an item that holds a NaN or an infinity, naming the first bad index."""
+    for place in np.flatnonzero(~np.isfinite(numbers)):
+        bad = np.argwhere(~np.isfinite(items.items[place].astype(np.float64, copy=False)))
+        if len(bad):
+            where = (*np.unravel_index(place, items.leading), *bad[0]) if items.leading else tuple(bad[0])
+            value = items.items[place][tuple(bad[0])]
+            index = ", ".join(str(int(axis)) for axis in where)
+            raise NonFiniteError(
+                f"{what} holds {value} at index [{index}]; mend it, or pass nan_policy='propagate' to let it through"
+            )

@@ -1,0 +1,90 @@
+"""Two-sided bounds where a norm has no closed form: operator norms that are NP-hard, and synthesis norms.
+
+Every number is proved: the lower bound by a vector (or a gradient) that attains it, the upper bound by an inequality.
+Rounding of float64 is not bounded; it is below 1e-12 relative on the sizes that this is for.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from normkit.arrays import as_array, batch, check_finite
+from normkit.codegen.plan import Missing, Program
+from normkit.descent import value
+from normkit.errors import NoClosedForm, ShapeError
+from normkit.generation import generate
+from normkit.operator_bounds import operator_bounds, projective_bounds
+from normkit.programs import program
+from normkit.witness import upper_bound
+
+if TYPE_CHECKING:
+    from normkit.norm import Norm
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """lower <= N(x) <= upper.
+
+    Attributes
+    ----------
+    lower, upper : float
+        Proven bounds.
+    kind : {"exact", "certified"}
+        ``exact`` if they are one number.
+    witness : ndarray or None
+        What attains the lower bound: for an operator norm the vector v with beta(x v) / alpha(v) = lower, for a
+        synthesis norm the gradient g with <g, x> / N*(g) = lower.
+    """
+
+    lower: float
+    upper: float
+    kind: Literal["exact", "certified"]
+    witness: Array | None
+
+
+def bounds(norm: Norm | str | Program, x: Any, *, backend: str = "reference") -> Bounds:
+    """Return proven bounds on N(x) for one item, also where N has no closed form.
+
+    Raises
+    ------
+    NoClosedForm
+        If nothing is known about the norm at all (the dual of a hard operator norm).
+    ShapeError, DTypeError, NonFiniteError
+        If x does not fit.
+
+    Examples
+    --------
+    >>> import normkit as nk
+    >>> b = nk.bounds("linf->l1", [[1.0, 1.0], [1.0, -1.0]])
+    >>> float(b.lower), float(b.upper), b.kind
+    (2.0, 2.0, 'exact')
+    """
+    made = program(norm)
+    array = as_array(x)
+    items = batch(array, made.shape, made.spec)
+    if items.leading:
+        raise ShapeError(f"bounds takes one item of {made.spec}; got an array of shape {array.shape}")
+    check_finite(np.full(1, np.nan), items)
+    item = items.items[0].astype(np.float64)
+    if not isinstance(made.value, Missing):
+        size = float(value(made, item, backend=backend))
+        return Bounds(size, size, "exact", None)
+    if made.operator is not None:
+        find = projective_bounds if made.operator.projective else operator_bounds
+        return Bounds(*find(made.operator, item, backend))
+    if not isinstance(made.dual, Missing):
+        return synthesis_bounds(made, item, backend)
+    raise NoClosedForm(made.value.message, made.value.cost_class)
+
+
+def synthesis_bounds(made: Program, x: Array, backend: str) -> Bounds:
+    """Bounds on an infimum over decompositions, by column generation and by the witness of the gradient it ends at."""
+    found = generate(made, x, backend)
+    upper = min(found.upper, upper_bound(made, found.gradient, x, backend))
+    return Bounds(found.lower, max(found.lower, upper), "certified", found.gradient)

@@ -1,0 +1,242 @@
+"""The bridge: norms meet arrays. Values, dual values, dualize, lmo and steepest descent.
+
+Sign convention, once: `dualize` is the *maximiser* of <g, t> over N(t) <= 1. `lmo` and `steepest_descent` point
+downhill: ``lmo = -radius * dualize``, ``steepest_descent = -(N*(g) / sharpness) * dualize``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from normkit.arrays import Array, Batch, NanPolicy, as_array, batch, check_finite
+from normkit.codegen.plan import Plan, Program
+from normkit.errors import ParameterError, ShapeError
+from normkit.programs import kernel, program, required
+
+if TYPE_CHECKING:
+    from normkit.norm import Norm
+
+
+# --- what one does with a norm -----------------------------------------------------------------------------------
+
+
+def value(norm: Norm | str | Program, x: Any, *, backend: str = "auto", nan_policy: NanPolicy = "raise") -> Any:
+    """N(x) of every item of x.
+
+    Parameters
+    ----------
+    norm : Norm or str
+        A norm or its spec.
+    x : array_like
+        Items of the norm's shape on the trailing axes; leading axes are batch axes. Never mutated.
+    backend : str
+        ``"auto"``, ``"cpu"``, ``"reference"``, or a third party's.
+    nan_policy : {"raise", "propagate"}
+        What a NaN or an infinity does: raise `NonFiniteError`, or make that item's value NaN.
+
+    Returns
+    -------
+    numpy.float64 or ndarray of float64
+        One number per item.
+
+    Raises
+    ------
+    NoClosedForm
+        If N has no explicit value.
+    ShapeError, DTypeError, NonFiniteError
+        If x does not fit.
+
+    Examples
+    --------
+    >>> import normkit as nk
+    >>> float(nk.value("rms->rms", [[3.0, 0.0], [0.0, 4.0]]))
+    4.0
+    """
+    made = program(norm)
+    return _value(required(made.value), made, x, backend, nan_policy)
+
+
+def dual_value(norm: Norm | str | Program, g: Any, *, backend: str = "auto", nan_policy: NanPolicy = "raise") -> Any:
+    """N*(g) = max of <g, t> over N(t) <= 1, for every item of g; parameters as in `value`.
+
+    Examples
+    --------
+    >>> import normkit as nk
+    >>> float(nk.dual_value("linf", [3.0, -4.0]))
+    7.0
+    """
+    made = program(norm)
+    return _value(required(made.dual), made, g, backend, nan_policy)
+
+
+def _value(plan: Plan, made: Program, x: Any, backend_name: str, nan_policy: NanPolicy) -> Any:
+    array = as_array(x)
+    items = batch(array, made.shape, made.spec)
+    numbers = kernel(plan, array.dtype, backend_name).value(items.items)
+    if nan_policy == "raise":
+        check_finite(numbers, items)
+    return items.values(numbers)
+
+
+@dataclass(frozen=True)
+class Dualized:
+    """What one pass gives: the map and the dual norm of every item."""
+
+    array: Array
+    items: Batch
+    numbers: NDArray[np.float64]
+
+    @property
+    def dual_norm(self) -> Any:
+        """N*(g): a scalar for one item, an array over the batch otherwise."""
+        return self.items.values(self.numbers)
+
+
+def dualize_with_value(
+    norm: Norm | str | Program,
+    g: Any,
+    *,
+    out: Array | None = None,
+    backend: str = "auto",
+    nan_policy: NanPolicy = "raise",
+    accuracy: float | None = None,
+) -> Dualized:
+    """Return t and N*(g) from one pass; see `dualize`."""
+    if accuracy is not None:
+        _positive(accuracy, "accuracy")
+    made = program(norm)
+    plan = required(made.dual)
+    array = as_array(g, "the gradient")
+    items = batch(array, made.shape, made.spec, "the gradient")
+    target = _target(array, out)
+    # A result in the caller's own layout is written in place; any other goes through one contiguous array.
+    direct = target.flags.c_contiguous and not np.may_share_memory(target, array)
+    work = target if direct else np.empty(array.shape, array.dtype)
+    numbers = kernel(plan, array.dtype, backend).map(items.items, work.reshape(items.items.shape))
+    if nan_policy == "raise":
+        check_finite(numbers, items, "the gradient")
+    if not direct:
+        target[...] = work
+    return Dualized(target, items, numbers)
+
+
+def _target(array: Array, out: Array | None) -> Array:
+    if out is None:
+        return np.empty(array.shape, array.dtype)
+    if not isinstance(out, np.ndarray) or out.shape != array.shape or out.dtype != array.dtype:
+        have = f"{out.dtype} {out.shape}" if isinstance(out, np.ndarray) else type(out).__name__
+        raise ShapeError(f"out= must be an array like the gradient, {array.dtype} {array.shape}; got {have}")
+    if not out.flags.writeable:
+        raise ShapeError("out= is read-only; give a writeable array")
+    return out
+
+
+def dualize(
+    norm: Norm | str | Program,
+    g: Any,
+    *,
+    out: Array | None = None,
+    backend: str = "auto",
+    nan_policy: NanPolicy = "raise",
+    accuracy: float | None = None,
+) -> Array:
+    """argmax of <g, t> over N(t) <= 1: the dualize map, an element of the subdifferential of N* at g.
+
+    The steepest-descent direction is minus this. For g = 0 the result is 0; sign(0) = 0; ties of a maximum take the
+    first index; singular values below ``sqrt(max(m, n)) * eps * s_max`` count as zero. ``dualize(c g) = dualize(g)``
+    for every c > 0 in range.
+
+    Parameters
+    ----------
+    norm : Norm or str
+        A norm or its spec.
+    g : array_like
+        The gradient: items of the norm's shape on the trailing axes, leading axes are batch axes. Never mutated.
+    out : ndarray, optional
+        Where to write; same shape and dtype as g. May overlap g.
+    backend, nan_policy
+        As in `value`.
+    accuracy : float, optional
+        The relative accuracy that is enough; without it, working precision. Every method here reaches working
+        precision, so any positive number is met.
+
+    Returns
+    -------
+    ndarray
+        Shape and dtype of g, N(result) = 1 to working precision for g != 0.
+
+    Raises
+    ------
+    NoClosedForm
+        If N* has no closed form; the message says what would work.
+    ShapeError, DTypeError, NonFiniteError
+        If g does not fit.
+
+    Examples
+    --------
+    >>> import normkit as nk
+    >>> nk.dualize("linf", [3.0, -4.0, 0.0])
+    array([ 1., -1.,  0.])
+    """
+    return dualize_with_value(norm, g, out=out, backend=backend, nan_policy=nan_policy, accuracy=accuracy).array
+
+
+def lmo(norm: Norm | str | Program, g: Any, *, radius: float = 1.0, **options: Any) -> Array:
+    """argmin of <g, x> over N(x) <= radius, that is -radius * dualize(g); options as in `dualize`.
+
+    Raises
+    ------
+    ParameterError
+        If the radius is not positive and finite.
+
+    Examples
+    --------
+    >>> import normkit as nk
+    >>> nk.lmo("linf", [3.0, -4.0], radius=0.5)
+    array([-0.5,  0.5])
+    """
+    _positive(radius, "radius")
+    t = dualize(norm, g, **options)
+    return _times(t, np.float64(-radius), t)
+
+
+def steepest_descent(norm: Norm | str | Program, g: Any, *, sharpness: float = 1.0, **options: Any) -> Array:
+    """argmin of <g, x> + (sharpness / 2) N(x)^2, that is -(N*(g) / sharpness) * dualize(g); options as in `dualize`.
+
+    The minimum is -N*(g)^2 / (2 sharpness).
+
+    Raises
+    ------
+    ParameterError
+        If the sharpness is not positive and finite.
+
+    Examples
+    --------
+    >>> import normkit as nk
+    >>> nk.steepest_descent("linf", [3.0, -4.0], sharpness=2.0)
+    array([-3.5,  3.5])
+    """
+    _positive(sharpness, "sharpness")
+    made = dualize_with_value(norm, g, **options)
+    item_axes = made.items.items.ndim - 1
+    lengths = np.asarray(-made.dual_norm / sharpness).reshape(made.items.leading + (1,) * item_axes)
+    return _times(made.array, lengths, made.array)
+
+
+def _times(t: Array, factor: Any, out: Array) -> Array:
+    np.multiply(t, factor, out=out, casting="unsafe")
+    return out
+
+
+def _positive(number: float, what: str) -> None:
+    if not (isinstance(number, int | float | np.number) and 0 < float(number) < float("inf")):
+        raise ParameterError(f"{what} must be a positive finite number; got {number!r}")
+
+
+def evaluate(norm: Norm, x: Any) -> Any:
+    """N(x), for ``N(x)`` on a norm."""
+    return value(norm, x)

@@ -1,0 +1,79 @@
+"""From a norm to kernels: the one place where a norm of the mathematics tower becomes a program of the machines."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache, lru_cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from normkit.backends import Kernel, backend
+from normkit.codegen.cache import load_program, store_program
+from normkit.codegen.plan import Missing, Operator, Plan, Program, Synthesis
+from normkit.errors import NoClosedForm
+
+if TYPE_CHECKING:
+    from normkit.functional import Functional
+    from normkit.norm import Norm
+
+
+@lru_cache(maxsize=1024)
+def program(norm: Norm | str | Program) -> Program:
+    """Return the program of a norm or of a spec text: from the disk cache without SymPy, or derived and stored."""
+    if isinstance(norm, Program):
+        return norm
+    if not isinstance(norm, str):
+        return derive_program(norm)
+    stored = load_program(norm)
+    if stored is None:
+        from normkit.spec import norm as parse
+
+        stored = derive_program(parse(norm))
+        store_program(norm, stored)
+    return stored
+
+
+def derive_program(norm: Norm) -> Program:
+    """Lower the value and the dual's value of a norm, and its parts if it is a synthesis norm."""
+    parts = norm.synthesis()
+    synthesis = None
+    if parts is not None:
+        outer, inner = parts
+        synthesis = Synthesis(derive_program(outer), tuple((linear, derive_program(part)) for linear, part in inner))
+    return Program(
+        str(norm), norm.shape, _plan(norm.value), _plan(norm.dual_value), synthesis, _operator(norm), str(norm.dual)
+    )
+
+
+def _operator(norm: Norm) -> Operator | None:
+    known = norm.operator()
+    if known is None:
+        return None
+    p, q = (None if power is None else float(power) for power in (known.p, known.q))
+    absolute = known.domain.absolute and known.codomain.absolute
+    parts = derive_program(known.domain), derive_program(known.codomain)
+    return Operator(*parts, p, q, absolute, known.projective)
+
+
+def _plan(functional: Callable[[], Functional]) -> Plan | Missing:
+    from normkit.codegen.lower import lower
+    from normkit.duality import gradient
+
+    try:
+        return lower(gradient(functional()))
+    except NoClosedForm as error:
+        return Missing(str(error), error.cost_class)
+
+
+def required(plan: Plan | Missing) -> Plan:
+    """Return the plan, or raise the `NoClosedForm` that stands in its place."""
+    if isinstance(plan, Missing):
+        raise NoClosedForm(plan.message, plan.cost_class)
+    return plan
+
+
+@cache
+def kernel(plan: Plan, dtype: np.dtype[Any], backend_name: str) -> Kernel:
+    """Return the compiled kernel of a plan."""
+    return backend(backend_name).compile(plan, dtype)
