@@ -1,0 +1,108 @@
+"""Norms made of norms, by extra variables for their parts."""
+
+from __future__ import annotations
+
+from itertools import permutations
+from typing import Any
+
+import cvxpy as cp
+import numpy as np
+
+import normkit as nk
+from oracles.core import Epigraph, Expression, entry, express, numbers
+from oracles.vectors import peaks
+
+
+@entry("plus")
+def _(norm: Any, x: Any) -> Epigraph:
+    runs = [express(part, x) for part in norm.parts]
+    return sum(run[0] for run in runs), [constraint for run in runs for constraint in run[1]]
+
+
+@entry("maximum")
+def _(norm: Any, x: Any) -> Epigraph:
+    runs = [express(part, x) for part in norm.parts]
+    return peaks([run[0] for run in runs]), [constraint for run in runs for constraint in run[1]]
+
+
+def split(parts: Any, x: Any) -> tuple[list[Expression], list[Any]]:
+    pieces = [cp.Variable(x.shape) for _ in parts]
+    runs = [express(part, piece) for part, piece in zip(parts, pieces, strict=True)]
+    return [run[0] for run in runs], [sum(pieces) == x, *(constraint for run in runs for constraint in run[1])]
+
+
+@entry("infconv")
+def _(norm: Any, x: Any) -> Epigraph:
+    expressions, constraints = split(norm.parts, x)
+    return sum(expressions), constraints
+
+
+@entry("ballsum")
+def _(norm: Any, x: Any) -> Epigraph:
+    expressions, constraints = split(norm.parts, x)
+    return peaks(expressions), constraints
+
+
+@entry("linmap")
+def _(norm: Any, x: Any) -> Epigraph:
+    return express(norm.of, numbers(norm.matrix) @ x)
+
+
+@entry("sandwich")
+def _(norm: Any, x: Any) -> Epigraph:
+    return express(norm.of, numbers(norm.left) @ x @ numbers(norm.right))
+
+
+@entry("quotient")
+def _(norm: Any, x: Any) -> Epigraph:
+    matrix = numbers(norm.matrix)
+    z = cp.Variable(matrix.shape[1])
+    expression, constraints = express(norm.of, z)
+    return expression, [*constraints, matrix @ z == x]
+
+
+def groupwise(outer: Any, inners: list[Any], blocks: Any, x: Any) -> Epigraph:
+    """outer(inner_k of the entries of block k), outer monotone."""
+    sizes = cp.Variable(len(blocks), nonneg=True)
+    runs = [express(inner, x[list(block)]) for inner, block in zip(inners, blocks, strict=True)]
+    expression, constraints = express(outer, sizes)
+    below = [run[0] <= sizes[place] for place, run in enumerate(runs)]
+    return expression, [*constraints, *below, *(c for run in runs for c in run[1])]
+
+
+@entry("groups")
+def _(norm: Any, x: Any) -> Epigraph:
+    inners = list(norm.inner) * (len(norm.blocks) if len(norm.inner) == 1 else 1)
+    return groupwise(norm.outer, inners, norm.blocks, x)
+
+
+@entry("sgl")
+def _(norm: Any, x: Any) -> Epigraph:
+    a, b = float(norm.a), float(norm.b)
+    weighted = zip(numbers(norm.weights), norm.blocks, strict=True)
+    return a * cp.norm(x, 1) + b * sum(weight * cp.norm(x[list(block)], 2) for weight, block in weighted), []
+
+
+@entry("latent")
+def _(norm: Any, x: Any) -> Epigraph:
+    pieces = [cp.Variable(len(block)) for block in norm.blocks]
+    runs = [express(norm.of, piece) for piece in pieces]
+    placed = zip(norm.blocks, pieces, strict=True)
+    total = sum(np.eye(x.shape[0])[:, list(block)] @ piece for block, piece in placed)
+    cost = sum(weight * run[0] for weight, run in zip(numbers(norm.weights), runs, strict=True))
+    return cost, [total == x, *(constraint for run in runs for constraint in run[1])]
+
+
+@entry("atoms")
+def _(norm: Any, x: Any) -> Epigraph:
+    atoms = numbers(norm.atoms)
+    coefficients = cp.Variable(len(atoms))
+    flat = x if len(x.shape) == 1 else cp.vec(x, order="C")
+    return cp.norm(coefficients, 1), [atoms.reshape(len(atoms), -1).T @ coefficients == flat]
+
+
+@entry("lovasz")
+def _(norm: Any, x: Any) -> Epigraph:
+    """The support function of the base polytope, by all its vertices (Edmonds): one per order of the entries."""
+    sizes = [0.0, *(float(norm.f.subs(nk.functional.n, k)) for k in range(1, x.shape[0] + 1))]
+    return cp.max(np.array(list(permutations(np.diff(sizes)))) @ cp.abs(x)), []

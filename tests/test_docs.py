@@ -1,0 +1,64 @@
+"""Documentation that runs: generated pages are fresh, public names have examples, code blocks of the pages work."""
+
+from __future__ import annotations
+
+import doctest
+import importlib
+import importlib.util
+import inspect
+import re
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+
+import normkit as nk
+
+ROOT = Path(__file__).parents[1]
+
+
+def generator() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("docs_generate", ROOT / "docs" / "generate.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("name", ["catalogue.md", "cli.md", "api.md", "references.md"])
+def test_generated_pages_are_what_the_code_says(name: str) -> None:
+    assert (ROOT / "docs" / name).read_text("utf-8") == generator().page(name), "run: python docs/generate.py"
+
+
+def is_norm_class(item: object) -> bool:
+    return inspect.isclass(item) and issubclass(item, nk.Norm)
+
+
+@pytest.mark.parametrize("name", nk.__all__)
+def test_public_names_are_documented(name: str) -> None:
+    item = getattr(nk, name)
+    if not (inspect.isclass(item) or callable(item)):
+        pytest.fail(f"{name} is neither a class nor a function")
+    text = item.__doc__ or ""
+    assert len(text) > 20, f"{name} has no docstring"
+    if is_norm_class(item) and item.name:
+        assert f"## `{item.name}`" in (ROOT / "docs" / "catalogue.md").read_text("utf-8")
+    elif not (inspect.isclass(item) and issubclass(item, Exception)):
+        assert ">>>" in text or inspect.isclass(item), f"{name} has no example"
+
+
+@pytest.mark.parametrize("module", sorted({nk.home(name) for name in nk.__all__}))
+def test_docstring_examples_run(module: str) -> None:
+    with np.printoptions(legacy=False):
+        result = doctest.testmod(importlib.import_module(module), optionflags=doctest.NORMALIZE_WHITESPACE)
+    assert result.failed == 0
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/adding-a-norm.md", "docs/what-is-a-norm.md"])
+def test_python_blocks_of_pages_run(page: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / page).read_text("utf-8"), re.DOTALL)
+    names: dict[str, object] = {"__name__": page}
+    for block in blocks:
+        exec(compile(block, page, "exec"), names)
