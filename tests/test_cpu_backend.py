@@ -322,3 +322,49 @@ def test_cache_shared_damaged_or_not_writable(tmp_path: Path) -> None:
     blocked = tmp_path / "file"
     blocked.write_text("a folder cannot be made below this file")
     assert finish(start(blocked / "cache")) == answers[0]
+
+
+# --- long lines: sorted group by group, or without indices ----------------------------------------------------------
+
+LONG = 33_000
+RAMP = np.linspace(2.0, 0.5, LONG)
+
+
+def long_line(kind: str, dtype: np.dtype[Any]) -> np.ndarray[Any, Any]:
+    draw = np.random.default_rng(7)
+    x = draw.standard_normal(LONG) if kind == "normal" else draw.integers(-3, 4, LONG).astype(np.float64)
+    return x.astype(dtype)
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+@pytest.mark.parametrize("kind", ["normal", "ties"])
+@pytest.mark.parametrize(
+    "spec",
+    ["l1 + l2", "linf + l2", "max(linf, 1/100*l2)", "max(l1, 6/5*l2)", "dual(topk(20000))", "dual(topk(40.5))"],
+)
+def test_long_lines_agree_with_the_reference(spec: str, kind: str, dtype: np.dtype[Any]) -> None:
+    plan = program(spec).dual
+    assert not isinstance(plan, Missing)
+    assert_close(plan, long_line(kind, dtype)[None])
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+@pytest.mark.parametrize("kind", ["normal", "ties"])
+def test_sorted_weights_of_a_long_line_against_numpy(kind: str, dtype: np.dtype[Any]) -> None:
+    x, norm = long_line(kind, dtype), nk.OWL(RAMP)
+    order = np.argsort(-np.abs(x), kind="stable")
+    sizes = np.abs(x[order]).astype(np.float64)
+    t, expected = nk.dualize(norm.dual, x, backend="cpu"), np.zeros(LONG)
+    expected[order] = RAMP
+    np.testing.assert_array_equal(t, (expected * np.sign(x)).astype(dtype))
+    assert nk.value(norm, x, backend="cpu") == pytest.approx(np.sum(RAMP * sizes), rel=1e-13)
+    ratios = np.cumsum(sizes) / np.cumsum(RAMP)
+    k = int(np.argmax(ratios)) + 1
+    assert nk.dual_value(norm, x, backend="cpu") == pytest.approx(ratios[k - 1], rel=1e-13)
+    head = np.zeros(LONG)
+    head[order[:k]] = 1 / np.sum(RAMP[:k])
+    np.testing.assert_allclose(
+        nk.dualize(norm, x, backend="cpu"), head * np.sign(x), rtol=1e-6 if dtype == "f4" else 1e-13
+    )
+    half = nk.dualize(1 / 3 * norm.dual, x, backend="cpu")
+    np.testing.assert_allclose(half, 3 * t, rtol=1e-6)

@@ -41,7 +41,9 @@ class LiftNode(Node):
             shares = np.empty((1, *sigma.shape))
             inner(coefficients.reshape(1, -1), shares)
             kept = np.where(real, shares[0], 0.0).astype(x.dtype)
-            out[...] = ((left * kept[:, None, :]) @ right).reshape(x.shape)
+            np.multiply(left, kept[:, None, :], out=left)
+            lead = x.shape[:2]
+            np.matmul(left.reshape(lead + left.shape[1:]), right.reshape(lead + right.shape[1:]), out=out)
 
         return _finished(x, values, e, bad), pull
 
@@ -51,10 +53,15 @@ class LiftNode(Node):
         slope = self.inner.slope(1.0, float(min(batch.shape[1:])))
         if slope is None:
             return super().map(x, coefficients, out)
-        factors, sums = polar_factor(batch, self.eps)
+        written = out.reshape(batch.shape)
+        direct = np.may_share_memory(written, out)
+        sums = polar_factor(batch, self.eps, written)
         with np.errstate(all="ignore"):
             gain = (coefficients.reshape(-1, 1, 1) * slope).astype(x.dtype)
-        out[...] = (factors if np.all(gain == 1) else factors * gain).reshape(x.shape)
+        if not np.all(gain == 1):
+            written *= gain
+        if not direct:
+            out[...] = written.reshape(x.shape)
         return _finished(x, slope * sums, e, bad)
 
     def texts(self, dtype: np.dtype[Any]) -> list[str]:

@@ -18,7 +18,7 @@ from normkit.codegen.plan import Scalar
 Array = NDArray[Any]
 Floats = NDArray[np.float64]
 Pull = Callable[[Floats, Array], None]
-"""Writes coefficient * map of every item: ``pull(coefficients, out)``."""
+"""Writes coefficient * map of every item: ``pull(coefficients, out)``. Called once at most."""
 
 
 class Node:

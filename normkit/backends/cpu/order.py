@@ -28,6 +28,7 @@ Floats = NDArray[np.float32] | NDArray[np.float64]
 Order = NDArray[np.int32]
 
 LARGE = 1 << 15  # below, starting threads costs more than it saves
+GROUP = 18  # bytes of x for each entry sorted at a time: pairs, spares and counts take no more room than x
 LEADS = 1 << 15  # the leading 15 bits of a key: exponent, and 7 (float32) or 4 (float64) bits of mantissa
 LEAD_SHIFT = np.uint64(48)
 KEY_BITS = np.uint64(0x7FFFFFFFFFFFFFFF)
@@ -162,7 +163,7 @@ def select_top_inner(x: Floats, k: int) -> tuple[Order, Floats]:
         return order, magnitudes
     counts = count_blocks(x)
     totals = counts.sum(axis=0)
-    limit = x.size * x.itemsize // 16  # so that sorting a group takes no more room than x
+    limit = x.size * x.itemsize // GROUP
     work = np.empty(2 * min(limit, 2 * k), np.uint64)
     first, rank = 0, 0
     while rank < k:
@@ -199,14 +200,8 @@ def select_top(x: Floats, k: int) -> tuple[Order, Floats]:
 
 
 @njit(cache=True)
-def argsort_descending(x: Floats) -> tuple[Order, Floats]:
-    """Order magnitudes decreasingly, the lowest index first among equals: `select_top` with k = n."""
-    return select_top_inner(x, x.size)
-
-
-@njit(cache=True)
 def argsort_descending_serial(x: Floats) -> tuple[Order, Floats]:
-    """As `argsort_descending`, on the calling thread alone: for use inside a parallel loop."""
+    """`select_top` of all entries, on the calling thread alone: for use inside a parallel loop."""
     order, magnitudes = np.empty(x.size, np.int32), np.empty(x.size, x.dtype)
     list_pairs(x, sorted_serial(x), 0, x.size, order, magnitudes)
     return order, magnitudes
@@ -224,7 +219,7 @@ def assign_ranked_inner(x: Floats, values: Floats, out: Floats) -> float:
             out[b * x.size // BLOCKS : (b + 1) * x.size // BLOCKS] = 0
     counts = count_blocks(x)
     totals = counts.sum(axis=0)
-    limit = x.size * x.itemsize // 16
+    limit = x.size * x.itemsize // GROUP
     work = np.empty(2 * min(limit, 2 * k), np.uint64)
     first, rank, total = 0, 0, 0.0
     while rank < k:
@@ -260,31 +255,3 @@ def assign_ranked(x: Floats, values: Floats, out: Floats) -> float:
         <x, out> = sum_i values[i] * |x|_(i), accumulated in float64.
     """
     return assign_ranked_inner(x, values, out)
-
-
-@njit(parallel=True)
-def scatter_ranked_inner(x: Floats, order: Order, values: Floats, out: Floats) -> float:
-    """`scatter_ranked`, for compiled callers."""
-    k, sums = values.size, np.zeros(BLOCKS)
-    if k < x.size:
-        for b in prange(BLOCKS):
-            out[b * x.size // BLOCKS : (b + 1) * x.size // BLOCKS] = 0
-    for b in prange(BLOCKS):
-        for i in range(b * k // BLOCKS, (b + 1) * k // BLOCKS):
-            entry = x[order[i]]
-            out[order[i]] = ((entry > 0) - (entry < 0)) * values[i]
-            sums[b] += np.float64(values[i]) * np.float64(abs(entry))
-    total = 0.0
-    for b in range(BLOCKS):
-        total += sums[b]
-    return total
-
-
-@njit(cache=True)
-def scatter_ranked(x: Floats, order: Order, values: Floats, out: Floats) -> float:
-    """Assign sign(x_j) * values[i] at j = order[i], and 0 elsewhere; return <x, out> in float64.
-
-    As `assign_ranked` where the order is known already, because the values depend on it (k-support, the dual
-    of OWL): `order` and `values` have length k <= n.
-    """
-    return scatter_ranked_inner(x, order, values, out)

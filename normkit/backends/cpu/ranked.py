@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from normkit.backends.cpu.exponents import BLOCK, blocks
+from normkit.backends.cpu.exponents import BLOCK, blocks, peaks
 from normkit.backends.cpu.generated import generate_ranked
-from normkit.backends.cpu.lines import row_lines, row_target, size
+from normkit.backends.cpu.lines import Lines, frozen, row_lines, row_target, size
 from normkit.backends.cpu.node import Array, Floats, Node, Pull, evaluate, scaled
+from normkit.backends.cpu.order import LARGE, assign_ranked
 from normkit.backends.cpu.pool import parallel
 from normkit.backends.cpu.ranks import Ranks, ranked
 from normkit.backends.weights import weights
@@ -34,7 +35,7 @@ class RankedNode(Node):
         array, (m, n) = row_lines(x), size(x)
         low, high = self._range(m, n)
         w = self._weights(int(n))
-        ranks = ranked(array, self._kept(high, int(n)))
+        ranks = ranked(array, self._kept(high, int(n)), indices=not self.weightless)
         records = self._settle(array, ranks, low, high, w, m, n)
         finite = np.isfinite(ranks.tops)
         values = scaled(evaluate(self.plan.value, 0.0, 0.0, *records.T, m, n), ranks.e)
@@ -47,6 +48,22 @@ class RankedNode(Node):
             finish()
 
         return values.reshape(x.shape[:2]), pull
+
+    def map(self, x: Array, coefficients: Floats, out: Array) -> Floats:
+        """Assign the weights of all ranks in one pass, group by group, where they are the map of a long line."""
+        array, (_, n) = row_lines(x), size(x)
+        gain = float(coefficients.flat[0])
+        if not (self.plain and len(array) == 1 and array.shape[1] >= LARGE and gain > 0.0):
+            return super().map(x, coefficients, out)
+        top = peaks(Lines(array, "rows", (1, 1))).values(array.dtype)
+        if not np.isfinite(top[0]):
+            return np.full(x.shape[:2], np.nan)
+        w = self._weights(int(n))
+        made = evaluate(self.plan.head, *(w if name == "w" else 1.0 for name in self.plan.head.arguments))
+        written, finish = row_target(out)
+        total = assign_ranked(array[0], frozen(made if gain == 1.0 else gain * made), written[0])
+        finish()
+        return np.full(x.shape[:2], total / gain)
 
     def texts(self, dtype: np.dtype[Any]) -> list[str]:
         """Return the loops of the formula."""
@@ -61,6 +78,12 @@ class RankedNode(Node):
     def weightless(self) -> bool:
         """Whether the map of an entry does not depend on the weight of its rank."""
         return "w" not in names(self.plan.head) | names(self.plan.tail)
+
+    @cached_property
+    def plain(self) -> bool:
+        """Whether the map of an entry is the weight of its rank, whatever the array."""
+        whole = self.plan.split == "at" and self.plan.rule.source in ("n", "1.0*n")
+        return whole and names(self.plan.head) == {"w"}
 
     @cached_property
     def tailless(self) -> bool:
@@ -103,7 +126,7 @@ class RankedNode(Node):
 
     def _settle(self, array: Array, ranks: Ranks, low: int, high: int, w: Floats, m: float, n: float) -> Floats:
         loops, (count, length), stats = self._loops(array.dtype), array.shape, len(self.plan.stats)
-        kept = ranks.order.shape[1]
+        kept = ranks.magnitudes.shape[1]
         rest = np.zeros((count, stats))
         if kept < length and self.outside:
             partial = np.zeros((count, blocks(length), stats))
@@ -125,7 +148,7 @@ class RankedNode(Node):
     ) -> None:
         loops, (count, length) = self._loops(array.dtype), array.shape
         heads = records[:, 0].astype(np.int64)
-        if self.weightless and not (self.tailless and 8 * int(heads.max()) < length):
+        if ranks.order is None or (self.weightless and not (self.tailless and 8 * int(heads.max()) < length)):
             edges, places = ranks.edges(heads)
             shared = (gain, ranks.f, ranks.g, records, m, n, out)
             parallel(loops.spreads, count * blocks(length), array.size, array, BLOCK, edges, places, *shared)

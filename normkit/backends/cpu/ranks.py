@@ -1,4 +1,8 @@
-"""The largest magnitudes of every line, in order, with the powers of two that scale them."""
+"""The largest magnitudes of every line, in order, with the powers of two that scale them.
+
+Indices and magnitudes of all entries take twice the room of a float32 array. Where only magnitudes are asked for, long
+lines are sorted without indices, and the last index of a head is found again where a tie is cut.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from normkit.backends.cpu.descending import descending
 from normkit.backends.cpu.exponents import exponents, halves, peaks
 from normkit.backends.cpu.generated import generate
 from normkit.backends.cpu.lines import Lines, frozen
@@ -25,7 +30,8 @@ class Ranks:
     A line that is not finite has zeros here; its entry of `tops`, the largest magnitudes, says so.
     """
 
-    order: NDArray[np.int32]
+    array: Array
+    order: NDArray[np.int32] | None
     magnitudes: Array
     f: Floats
     g: Floats
@@ -34,20 +40,35 @@ class Ranks:
 
     def edges(self, heads: NDArray[np.int64]) -> tuple[Array, NDArray[np.int64]]:
         """Return the magnitude and the index of the last of the first j entries of every line; j = 0: infinity, -1."""
-        last = np.maximum(heads - 1, 0)[:, None]
-        edges = np.take_along_axis(self.magnitudes, last, axis=1)[:, 0]
-        places = np.take_along_axis(self.order, last, axis=1)[:, 0].astype(np.int64)
+        last = np.maximum(heads - 1, 0)
+        edges = np.take_along_axis(self.magnitudes, last[:, None], axis=1)[:, 0]
+        if self.order is None:
+            places = np.array([self._place(line, int(at)) for line, at in enumerate(last)], dtype=np.int64)
+        else:
+            places = np.take_along_axis(self.order, last[:, None], axis=1)[:, 0].astype(np.int64)
         return np.where(heads > 0, edges, edges.dtype.type(np.inf)), np.where(heads > 0, places, -1)
 
+    def _place(self, line: int, rank: int) -> int:
+        """Return the index of the entry of a rank (from 0), or the last index if no tie of it ranks behind."""
+        sizes, array = self.magnitudes[line], self.array[line]
+        edge = sizes[rank]
+        if rank + 1 == sizes.size or sizes[rank + 1] != edge:
+            return int(array.size) - 1
+        above = sizes.size - int(np.searchsorted(sizes[::-1], edge, side="right"))
+        tied = np.flatnonzero((array == edge) | (array == -edge))
+        return int(tied[rank - above])
 
-def ranked(array: Array, kept: int) -> Ranks:
-    """Sort lines (L, n) as far as their `kept` largest entries."""
+
+def ranked(array: Array, kept: int, indices: bool = True) -> Ranks:
+    """Sort lines (L, n) as far as their `kept` largest entries; long ones without indices if these are not needed."""
     tops = peaks(Lines(array, "rows", (1, len(array)))).values(array.dtype)
     bad = ~np.isfinite(tops)
     if bad.any():  # the order of NaN is not defined
         array = frozen(np.where(bad[:, None], array.dtype.type(0), array))
     e = exponents(tops)
-    return Ranks(*_order(array, kept), *halves(e), e, tops)
+    if indices or array.shape[1] < LARGE or 8 * kept < array.shape[1]:
+        return Ranks(array, *_order(array, kept), *halves(e), e, tops)
+    return Ranks(array, None, descending(array), *halves(e), e, tops)
 
 
 def _order(array: Array, kept: int) -> tuple[NDArray[np.int32], Array]:

@@ -24,6 +24,9 @@ def svd(batch: Array) -> tuple[Array, Array, Array]:
     """Return thin factors U (B, m, k), sigma (B, k) decreasing, V' (B, k, n) of a finite batch (B, m, n)."""
     if not _one_by_one(batch):
         return batched_svd(batch)
+    if len(batch) == 1:  # not stacked: that would copy the factors
+        left, sigma, right = np.linalg.svd(batch[0], full_matrices=False)
+        return left[None], sigma[None], right[None]
     factors = [np.linalg.svd(matrix, full_matrices=False) for matrix in batch]
     left, sigma, right = (np.stack(part) for part in zip(*factors, strict=True))
     return left, sigma, right

@@ -19,6 +19,8 @@ Array = NDArray[Any]
 
 SHARED = 5
 """Entries of a record before the stats."""
+SPAN = 4096
+"""Lengths of the head whose tail sums are held at a time."""
 
 
 @scalar
@@ -59,17 +61,44 @@ def weight_total(w: Array, start: int, stop: int) -> float:
 
 
 @scalar
-def suffixes(
+def last_marks(
     ranks: Array, rest: Array, low: int, high: int, f: float, g: float, w: Array, top: float, m: float, n: float
 ) -> Array:
-    """Return the tail sums for a head of every length from `low` to `high`, added from the smallest entry up."""
-    sums = np.zeros((COUNT, high - low + 1))
+    """Return the tail sums for heads of low + SPAN, low + 2 SPAN, ... and `high` entries, added from the smallest."""
+    marks = np.zeros((COUNT, (high - low) // SPAN + 1))
     for k in range(COUNT):
-        if REGIONS[k] != "head":
-            sums[k, high - low] = rest[k] + rank_total(k, ranks, high, ranks.size, f, g, w, top, m, n)
+        if REGIONS[k] == "tail":
+            s = rest[k] + rank_total(k, ranks, high, ranks.size, f, g, w, top, m, n)
+            marks[k, (high - low) // SPAN] = s
             for j in range(high - 1, low - 1, -1):
-                sums[k, j - low] = sums[k, j + 1 - low] + stat(k, np.float64(ranks[j]) * f * g, weight(w, j), top, m, n)
-    return sums
+                if (j + 1 - low) % SPAN == 0:
+                    marks[k, (j + 1 - low) // SPAN - 1] = s
+                s += stat(k, np.float64(ranks[j]) * f * g, weight(w, j), top, m, n)
+    return marks
+
+
+@scalar
+def fill_tails(
+    tails: Array,
+    marks: Array,
+    ranks: Array,
+    start: int,
+    stop: int,
+    span: int,
+    f: float,
+    g: float,
+    w: Array,
+    top: float,
+    m: float,
+    n: float,
+) -> None:
+    """Write the tail sums for heads of start..stop-1 entries, from the one for a head of `stop`, by the same sums."""
+    for k in range(COUNT):
+        if REGIONS[k] == "tail":
+            s = marks[k, span]
+            for j in range(stop - 1, start - 1, -1):
+                s += stat(k, np.float64(ranks[j]) * f * g, weight(w, j), top, m, n)
+                tails[k, j - start] = s
 
 
 @scalar
@@ -77,7 +106,9 @@ def split(ranks: Array, rest: Array, low: int, high: int, f: float, g: float, w:
     """Return j, found by one scan over the lengths of the head with running sums."""
     top = np.float64(ranks[0]) * f * g
     stats, whole = np.zeros(COUNT), np.zeros(COUNT)
-    tails = suffixes(ranks, rest, low, high, f, g, w, top, m, n) if "tail" in REGIONS else np.zeros((COUNT, 1))
+    behind = "tail" in REGIONS
+    marks = last_marks(ranks, rest, low, high, f, g, w, top, m, n) if behind else np.zeros((COUNT, 1))
+    tails = np.zeros((COUNT, SPAN if behind else 1))
     for k in range(COUNT):
         if REGIONS[k] == "all":
             whole[k] = rest[k] + rank_total(k, ranks, 0, ranks.size, f, g, w, top, m, n)
@@ -85,6 +116,9 @@ def split(ranks: Array, rest: Array, low: int, high: int, f: float, g: float, w:
     weights = weight_total(w, 0, low)
     chosen, best = (high if KIND == "first" else low), -np.inf
     for j in range(low, high + 1):
+        if behind and (j - low) % SPAN == 0:
+            span = (j - low) // SPAN
+            fill_tails(tails, marks, ranks, j, min(j + SPAN, high), span, f, g, w, top, m, n)
         if j > low:
             a = np.float64(ranks[j - 1]) * f * g
             weights += weight(w, j - 1)
@@ -93,7 +127,7 @@ def split(ranks: Array, rest: Array, low: int, high: int, f: float, g: float, w:
                     stats[k] += stat(k, a, weight(w, j - 1), top, m, n)
         for k in range(COUNT):
             if REGIONS[k] == "tail":
-                stats[k] = tails[k, j - low]
+                stats[k] = marks[k, (high - low) // SPAN] if j == high else tails[k, (j - low) % SPAN]
             elif REGIONS[k] == "all":
                 stats[k] = whole[k]
         above = np.float64(ranks[j - 1]) * f * g if j > 0 else np.inf
