@@ -1,9 +1,7 @@
 """Ratios of medians: polar factors of 1,000 matrices 64x64 float32 against numpy.linalg.svd."""
 
-import statistics
-import time
-
 import numpy as np
+from harness import head, medians, row
 
 from normkit.backends.cpu.lapack import batched_polar
 
@@ -28,16 +26,11 @@ def main():
     A = np.random.default_rng(0).standard_normal(SHAPE).astype(np.float32)
     np.testing.assert_allclose(batched_polar(A)[0], loop(A)[0], atol=1e-3)
     contenders = {"a Python loop over numpy.linalg.svd": loop, "stacked": stacked, "normkit": batched_polar}
-    times = {name: [] for name in contenders}
-    for _ in range(ROUNDS):
-        for name, run in contenders.items():
-            start = time.perf_counter()
-            run(A)
-            times[name].append(time.perf_counter() - start)
-    found = {name: statistics.median(values) for name, values in times.items()}
+    found = medians({name: lambda run=run: run(A) for name, run in contenders.items()}, ROUNDS)
     ours = found.pop("normkit")
     ratios = "; ".join(f"{value / ours:.2f}x {name}" for name, value in found.items())
-    print(f"| polar factors of {SHAPE[0]} matrices {SHAPE[1]}x{SHAPE[2]} | {1e3 * ours:.0f} ms | {ratios} |")
+    head("work", "normkit ms", "NumPy's time over normkit's")
+    row(f"polar factors of {SHAPE[0]} matrices {SHAPE[1]}x{SHAPE[2]}", f"{1e3 * ours:.0f}", ratios)
 
 
 if __name__ == "__main__":

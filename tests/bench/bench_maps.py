@@ -9,25 +9,11 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
 
 import numpy as np
+from harness import head, medians, row
 
 import normkit as nk
-
-ROUNDS = 9
-
-
-def medians(contenders, rounds=ROUNDS):
-    """Interleave the contenders, so that a slow moment of the machine falls on all of them."""
-    times = {name: [] for name in contenders}
-    for turn in range(rounds + 1):
-        for name, run in contenders.items():
-            start = time.perf_counter()
-            run()
-            if turn:
-                times[name].append(time.perf_counter() - start)
-    return {name: statistics.median(values) for name, values in times.items()}
 
 
 def sign(g):
@@ -105,11 +91,8 @@ def compare(label, norm, g, straightforward, copied):
     np.testing.assert_allclose(out, expected.reshape(g.shape), rtol=1e-4, atol=1e-6)
     found = medians(contenders)
     share = f"{found['copy'] / found['normkit']:.0%}" if copied else ""
-    print(
-        f"| {label} | {1e3 * found['numpy']:.1f} | {1e3 * found['normkit']:.1f} "
-        f"| {found['numpy'] / found['normkit']:.1f}x | {share} |",
-        flush=True,
-    )
+    times = f"{1e3 * found['numpy']:.1f}", f"{1e3 * found['normkit']:.1f}"
+    row(label, *times, f"{found['numpy'] / found['normkit']:.1f}x", share)
 
 
 FIRST_CALL = """
@@ -138,7 +121,7 @@ def second_process(norm, shape):
         times = [
             float(subprocess.run(command, env=environment, check=True, capture_output=True).stdout) for _ in range(6)
         ]
-    print(f"| `{norm}` | {times[0]:.0f} | {statistics.median(times[1:]):.1f} |", flush=True)
+    row(f"`{norm}`", f"{times[0]:.0f}", f"{statistics.median(times[1:]):.1f}")
 
 
 def main():
@@ -162,12 +145,12 @@ def main():
         ("OWL, `owl(w)`", nk.OWL(w), x, owl(w), False),
         ("sorted weights, `dual(owl(w))`", nk.OWL(w).dual, x, owl_primal(w), False),
     ]
-    print("| map | NumPy ms | normkit ms | ratio | share of copyto's bandwidth |\n|---|---|---|---|---|")
-    for row in rows:
-        if options.only in row[0]:
-            compare(*row)
+    head("map", "NumPy ms", "normkit ms", "ratio", "share of copyto's bandwidth")
+    for case in rows:
+        if options.only in case[0]:
+            compare(*case)
     if not options.only:
-        print("\n| first call of a process | compiled, ms | read from the cache, ms |\n|---|---|---|")
+        head("first call of a process", "compiled, ms", "read from the cache, ms")
         for norm, shape in (("rms", "512"), ("rows(linf, l2)", "64,64"), ("ksupport(5)", "512"), ("rms->rms", "64,64")):
             second_process(norm, shape)
 
