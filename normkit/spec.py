@@ -9,8 +9,8 @@ The argument of ``orlicz`` and ``amemiya`` is a scalar in the variable x, which 
 Abs of it.
 
 Limits, so that no text makes the parser hang: LENGTH characters, DEPTH nested brackets, DIGITS digits of a number,
-exponents up to EXPONENT, NODES operations in one coefficient, BITS binary digits of numerators and denominators (so
-that they are floats).
+exponents up to EXPONENT with denominators up to ROOT, NODES operations in one coefficient, BITS binary digits of
+numerators and denominators (so that they are floats). docs/spec-language.md lists them.
 """
 
 from __future__ import annotations
@@ -33,9 +33,12 @@ from normkit.limits import x as VARIABLE
 from normkit.norm import Dual, Norm, Scaled
 from normkit.parameter import Parameter
 
-LENGTH, DEPTH, DIGITS, EXPONENT, NODES, BITS = 20_000, 40, 40, 64, 60, 1000
+LENGTH, DEPTH, DIGITS, EXPONENT, ROOT, NODES, BITS = 20_000, 40, 40, 64, 10**6, 60, 1000
 SUM_EXPONENT = 8
-"""Largest exponent of a sum in the variable of a Young function."""
+"""Largest exponent of a sum in the variable of a Young function, and inside Max and Min."""
+SAID = 300
+"""Longest error, in characters, that is printed in full; a number in it may have hundreds of digits."""
+POWERS = f"powers are scalar ** rational, exponent at most {EXPONENT}, its denominator at most {ROOT}"
 LISTED = 2_000
 """Longest list of indices, in characters, that a spec prints in full."""
 
@@ -140,7 +143,8 @@ class _Parser:
         return SpecError(f"unexpected {what} at column {token.column} of {_short(self.text)}{more}")
 
     def fail(self, message: str, column: int) -> SpecError:
-        return SpecError(f"{message} (column {column} of {_short(self.text)})")
+        short = message if len(message) <= SAID else message[:SAID] + "..."
+        return SpecError(f"{short} (column {column} of {_short(self.text)})")
 
     # --- the grammar ---
 
@@ -179,12 +183,14 @@ class _Parser:
         value = self.atom()
         if token := self.take("**"):
             exponent = self.nested(self.unary)
-            if not (isinstance(value, Expr) and isinstance(exponent, Rational)) or abs(exponent) > EXPONENT:
-                raise self.fail(f"powers are scalar ** rational, exponent at most {EXPONENT}", token.column)
+            if not (isinstance(value, Expr) and isinstance(exponent, Rational) and _is_exponent(exponent)):
+                raise self.fail(POWERS, token.column)
             if value.is_Add and value.has(VARIABLE) and abs(exponent) > SUM_EXPONENT:  # SymPy would multiply it out
                 raise self.fail(f"the exponent of a sum in x is at most {SUM_EXPONENT}", token.column)
-            if isinstance(value, Rational) and _bits(value) * abs(exponent) > 2 * BITS:
-                raise self.fail(f"a number has at most {BITS} binary digits", token.column)
+            if not exponent.is_Integer and value.is_number and value.is_negative:
+                raise self.fail("this scalar is not a finite real number", token.column)
+            if _factored(value, exponent) > 4 * BITS:
+                raise self.fail(f"too large a power; the result has at most {BITS} binary digits", token.column)
             value = self.scalar(lambda: value**exponent, token)
         return value
 
@@ -259,11 +265,7 @@ class _Parser:
         if token.text in SYMBOLS and arguments is None:
             return SYMBOLS[token.text]
         if token.text in FUNCTIONS and arguments:
-            if not all(isinstance(argument, Expr) for argument in arguments) or len(arguments) > 8:
-                raise self.fail(f"{token.text} takes up to 8 scalars", token.column)
-            if token.text == "sqrt" and len(arguments) > 1:
-                raise self.fail("sqrt takes one scalar", token.column)
-            return self.scalar(lambda: FUNCTIONS[token.text](*arguments), token)
+            return self.constant(token, arguments)
         if token.text == "max" and arguments is not None:
             token = Token(token.kind, "maximum", token.column)
         where = f" at column {token.column} of {_short(self.text)}"
@@ -281,6 +283,19 @@ class _Parser:
         self.need(")")
         self.variable = outside
         return values
+
+    def constant(self, token: Token, arguments: list[Any]) -> Expr:
+        """Apply sqrt, Max or Min; SymPy compares the arguments of a maximum by factoring their difference."""
+        if not all(isinstance(argument, Expr) for argument in arguments) or len(arguments) > 8:
+            raise self.fail(f"{token.text} takes up to 8 scalars", token.column)
+        if token.text == "sqrt" and len(arguments) > 1:
+            raise self.fail("sqrt takes one scalar", token.column)
+        if token.text == "sqrt" and _factored(arguments[0], Rational(1, 2)) > 4 * BITS:
+            raise self.fail(f"too small a root; a number has at most {BITS} binary digits", token.column)
+        powers = [power for argument in arguments for power in argument.atoms(sympy.Pow) if power.exp.is_Rational]
+        if token.text != "sqrt" and any(abs(power.exp) > SUM_EXPONENT for power in powers):
+            raise self.fail(f"exponents in {token.text} are at most {SUM_EXPONENT}", token.column)
+        return self.scalar(lambda: FUNCTIONS[token.text](*arguments), token)
 
     def function(self, token: Token, arguments: list[Any]) -> Expr:
         """Apply a function to an expression in the variable; of constants only log, so that none is astronomical."""
@@ -303,8 +318,8 @@ class _Parser:
             raise self.fail("this scalar is not a finite real number", token.column)
         if any(_bits(atom) > BITS for atom in value.atoms(Rational)):
             raise self.fail(f"a number has at most {BITS} binary digits", token.column)
-        if any(abs(power.exp) > EXPONENT for power in value.atoms(sympy.Pow) if power.exp.is_Rational):
-            raise self.fail(f"powers are scalar ** rational, exponent at most {EXPONENT}", token.column)
+        if any(not _is_exponent(power.exp) for power in value.atoms(sympy.Pow) if power.exp.is_Rational):
+            raise self.fail(POWERS, token.column)
         if sympy.count_ops(value) > NODES:
             raise self.fail(f"a coefficient has at most {NODES} operations", token.column)
         return value
@@ -397,6 +412,19 @@ def _has_default(cls: type[Norm], place: int) -> bool:
 def _bits(number: Rational) -> int:
     """Return the binary digits of the longer of numerator and denominator."""
     return max(int(number.p).bit_length(), int(number.q).bit_length())
+
+
+def _factored(value: Expr, exponent: Rational) -> int:
+    """Return the binary digits of what SymPy factors for value ** exponent; of 1/a and 1/q that is a ** (q - 1)."""
+    exponents = {power.exp for power in value.atoms(sympy.Pow) if power.exp.is_Rational}
+    digits = max((_bits(number) - 1 for number in value.atoms(Rational) - exponents), default=0)
+    root = max((int(inner.q) for inner in exponents), default=1)
+    return digits * root * max(abs(int(exponent.p)), int(exponent.q))
+
+
+def _is_exponent(number: Rational) -> bool:
+    """Return whether SymPy takes powers to it in no time: not so the root 2**(1e-300), which it tells from 1."""
+    return bool(abs(number) <= EXPONENT and number.q <= ROOT)
 
 
 def _float(value: Expr) -> float:

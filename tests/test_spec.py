@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import random
+import re
+import time
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -160,6 +163,11 @@ def test_m_and_n_are_those_of_the_node() -> None:
         ("max(l1, spectral)", "needs norms on one space"),
         ("2**65*l1", "exponent at most 64"),
         ("n**60*n**60*l1", "exponent at most 64"),
+        ("2**(1e-300)*l1", "its denominator at most 1000000"),
+        ("sqrt(" * 25 + "n" + ")" * 25 + "*l1", "its denominator at most 1000000"),
+        ("Max(n**9, 2)*l1", "exponents in Max are at most 8"),
+        ("(1/3 - 1)**(1/3)*l1", "not a finite real number"),
+        ("-1e300*l1", "scaled by a positive number; got -1000.*00... \\(column"),
         ("1" * 41 + "*l1", "at most 40 digits"),
         ("1e401*l1", "decimal exponent up to 400"),
         ("1e400*l1", "at most 1000 binary digits"),
@@ -355,14 +363,30 @@ LONG = {
     "arrows": "->".join(["l1"] * 5000),
     "spaces": " " * 19_000 + "l1",
     "a root of a large product": "sqrt(9999999999999999999999999999999977*8888888888888888888888888888888889)*l1",
+    "a number next to one": "Max(64**(1e-300), n)*l1",
+    "a root of a large fraction": "(1/3/9999999999999999999999999999999999999999)**(3/128)*l1",
+    "roots of a root": "sqrt(" * 9 + "(1/5555555555555555)**(1/64)" + ")" * 9 + "*l1",
+    "polynomials to compare": "Max(n**64, 9999999999999999999999999999999999999977 - n)*l1",
+    "products to compare": f"Max({'*'.join(f'(n+{k})**8' for k in range(9))}, 1e30*n)*l1",
     "zero in disguise": "1/(sqrt(5+2*sqrt(6))-sqrt(2)-sqrt(3))*l1",
 }
 
 
 @pytest.mark.parametrize("name", LONG)
 def test_long_and_deep_texts_come_to_an_end(name: str) -> None:
+    start = time.process_time()
     try:
         assert isinstance(nk.norm(LONG[name]), nk.Norm)
     except NormkitError as error:
         assert isinstance(error, SpecError)
         assert len(str(error)) < 1000
+    assert time.process_time() - start < 10
+
+
+LIMITS = ("LENGTH", "DEPTH", "DIGITS", "BITS", "EXPONENT", "ROOT", "SUM_EXPONENT", "NODES")
+
+
+def test_the_page_states_the_limits() -> None:
+    page = (Path(__file__).parents[1] / "docs" / "spec-language.md").read_text("utf-8")
+    limits = [getattr(language, name) for name in LIMITS]
+    assert [int(row.replace(",", "")) for row in re.findall(r"^\| .* \| ([\d,]+) \|$", page, re.MULTILINE)] == limits
