@@ -88,7 +88,7 @@ def output(path: str, contents: Contents, *, force: bool = False) -> Output:
         return Output(None, contents)
     format = _suffix(path)
     if format is None:
-        raise FileError(f"cannot tell the format of {path}; end it in one of {KINDS}")
+        raise FileError(f"cannot tell the format of {path!r}; end it in one of {KINDS}")
     check_storable(contents.arrays.items(), format)
     return Output(target(path, force=force), replace(contents, format=format))
 

@@ -59,7 +59,7 @@ def plot_ball(norm: Norm, path: str, gradient: Sequence[float] = (2.0, 1.0), *, 
     >>> plot_ball(nk.norm("linf"), tempfile.mkdtemp() + "/ball.svg")
     """
     if not path.endswith(PICTURES):
-        raise FileError(f"cannot draw into {path}; end it in {', '.join(PICTURES)}")
+        raise FileError(f"cannot draw into {path!r}; end it in {', '.join(PICTURES)}")
     place = target(path, force=force)
     if norm.ndim > 2 or any(length not in (None, 2) for length in norm.shape):
         raise ShapeError(f"a picture needs a norm of two entries; {norm} takes items of shape {norm.shape}")

@@ -296,6 +296,7 @@ def test_bad_input_is_one_line_and_touches_nothing(normkit: Any, tmp_path: Path,
         (["-o", "folder.npy"], "it is a folder"),
         (["-o", "old.npy"], "--force"),
         (["-o", "u.pt"], ".safetensors"),
+        (["-o", ""], "cannot tell the format of ''"),
         (["--radius", "1"], "--convention lmo"),
         (["--convention", "lmo", "--radius", "-1"], "positive"),
         (["--convention", "lmo", "--radius", "x"], "not a valid float"),
@@ -310,7 +311,7 @@ def test_bad_options_are_one_line(normkit: Any, tmp_path: Path, args: list[str],
     (tmp_path / "folder.npy").mkdir()
     backend = () if "--backend" in args else REFERENCE
     code, out, err = normkit("dualize", "--norm", "linf", "g.npy", *args, *backend)
-    assert (code, out) == (2, "") and err.count("\n") == 1 and says in err
+    assert (code, out) == (2, "") and err.startswith("normkit: error: ") and err.count("\n") == 1 and says in err
     assert (tmp_path / "old.npy").read_bytes() == b"before"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["folder.npy", "g.npy", "old.npy"]
 
@@ -380,6 +381,38 @@ def test_a_reader_that_leaves_is_no_error(tmp_path: Path, cache: Path) -> None:
     assert run.returncode == 141
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+@pytest.mark.parametrize(
+    "args", [("value", "linf", "g.npy"), ("dualize", "--norm", "linf", "g.npy", "-o", "-"), ("norms",), ("--help",)]
+)
+@pytest.mark.parametrize("buffered", [True, False])
+def test_a_full_disk_behind_stdout_is_one_line(
+    tmp_path: Path, cache: Path, args: tuple[str, ...], buffered: bool
+) -> None:
+    np.save(tmp_path / "g.npy", GRADIENT)
+    variables = {**environment(cache), "PYTHONUNBUFFERED": "" if buffered else "1"}
+    with open("/dev/full", "wb") as full:
+        command = [sys.executable, "-m", "normkit", *args]
+        done = subprocess.run(command, cwd=tmp_path, env=variables, stdout=full, stderr=subprocess.PIPE)
+    assert done.returncode == 2 and b"Traceback" not in done.stderr
+    assert done.stderr.splitlines()[-1] == b"normkit: error: cannot write the output: No space left on device"
+
+
+@pytest.mark.parametrize(("closed", "code"), [(0, 2), (1, 0), (2, 0)])
+def test_closed_streams_are_empty_streams(tmp_path: Path, cache: Path, closed: int, code: int) -> None:
+    """As after ``>&-``: the file that is written does not take the number of the closed stream."""
+    np.save(tmp_path / "g.npy", GRADIENT)
+    source = "-" if closed == 0 else "g.npy"
+    command = [sys.executable, "-m", "normkit", "dualize", "--norm", "linf", source, "-o", "u.npy", *REFERENCE]
+    run = f'"$@" {closed}>&-'
+    done = subprocess.run(["sh", "-c", run, "sh", *command], cwd=tmp_path, env=environment(cache), capture_output=True)
+    assert done.returncode == code and b"Traceback" not in done.stderr
+    if code == 0:
+        np.testing.assert_array_equal(np.load(tmp_path / "u.npy"), np.sign(GRADIENT))
+    else:
+        assert done.stderr == b"normkit: error: the input holds no numbers\n"
+
+
 # --- value, norms, derive ---------------------------------------------------------------------------------------------
 
 
@@ -438,6 +471,7 @@ def test_derive_json_and_plot(normkit: Any, tmp_path: Path) -> None:
     code, out, err = normkit("derive", "linf", "--plot", "ball.png")
     assert (code, out) == (2, "") and "--force" in err
     assert normkit("derive", "quadratic(@g.npy)")[0] == 2
+    assert normkit("derive", "linf", "--plot", "")[0] == 2
 
 
 def test_array_arguments_come_from_files(normkit: Any, tmp_path: Path) -> None:

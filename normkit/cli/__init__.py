@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sys
@@ -19,6 +20,8 @@ from normkit.cli.value import value
 from normkit.errors import NormkitError
 
 WRONG, DEFECT, INTERRUPTED, UNREAD, TERMINATED = 2, 70, 130, 141, 143
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+"""What a disk says that takes no more."""
 
 
 class Main(click.Group):
@@ -39,14 +42,17 @@ class Main(click.Group):
             sys.stdout.flush()
             return result
         except BrokenPipeError:
-            # Python flushes stdout once more at its end; that must find an open place.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            _discard()
             return UNREAD
 
 
 def _code(run: Callable[[], Any]) -> int:
     """Return the exit code of a run; errors of the user become one line on stderr."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            # The caller closed it (>&-): without a stream there, the next file opened would take its number.
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), mode, closefd=False))
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             # Formulas, HTML and JSON are UTF-8 whatever the terminal's locale says.
@@ -57,14 +63,22 @@ def _code(run: Callable[[], Any]) -> int:
         return _say("normkit: interrupted; nothing was written", INTERRUPTED)
     except click.UsageError as error:
         command = error.ctx.command_path if error.ctx else "normkit"
-        return _say(f"{command}: error: {error.format_message()} See: {command} --help", WRONG)
+        return _say(f"normkit: error: {error.format_message().rstrip('.')}. See: {command} --help", WRONG)
     except (NormkitError, click.ClickException) as error:
         return _say(f"normkit: error: {error}", WRONG)
-    except Exception:
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno in FULL:
+            _discard()
+            return _say(f"normkit: error: cannot write {error.filename or 'the output'}: {error.strerror}", WRONG)
         # A defect of normkit's own: the traceback is wanted, but exit 1 would say that a certificate fails.
         traceback.print_exc()
         return DEFECT
     return code if isinstance(code, int) else 0
+
+
+def _discard() -> None:
+    """Send what stdout still holds nowhere: Python flushes it once more at its end, which must find an open place."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _say(text: str, code: int) -> int:

@@ -34,7 +34,7 @@ def derive(spec: str, form: str, as_json: bool, plot: str | None, force: bool) -
 
     norm = norm_of(spec)
     shown = getattr(derivation(norm), "json" if as_json else form)()
-    if plot:
+    if plot is not None:
         from normkit.plot import plot_ball
 
         plot_ball(norm, plot, force=force)

@@ -74,7 +74,7 @@ def dualize(
 
     program, used = program_of(spec), find(backend).name
     contents = files.read(file)
-    place = files.output(output, contents, force=force) if output else None
+    place = files.output(output, contents, force=force) if output is not None else None
     check_shapes(program, contents, file)
     options = {"convention": convention, "radius": radius or 1.0, "sharpness": sharpness or 1.0, "accuracy": accuracy}
     updates = _updates(program, contents, file, backend=backend, **options)
