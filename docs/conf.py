@@ -30,8 +30,10 @@ html_title = f"{project} {release}"
 def escape_formulas(app: object, what: str, name: str, obj: object, options: object, lines: list[str]) -> None:
     """Keep |x_i| and X_:1 in docstrings as they are: they are mathematics, not markup."""
     for place, line in enumerate(lines):
-        code = line.startswith(" ") or "``" in line or line.lstrip().startswith(">>>")
-        lines[place] = line if code else line.replace("|", r"\|").replace("_:", r"\_:")
+        if not line.startswith((" ", ">>>")):
+            words = line.split("``")
+            words[::2] = [word.replace("|", r"\|").replace("_:", r"\_:") for word in words[::2]]
+            lines[place] = "``".join(words)
 
 
 def setup(app: object) -> None:
