@@ -75,11 +75,15 @@ class RootRun:
         return active & (self.total(EQUATION, kappa, active) <= 1.0)
 
     def solve(self, active: Mask) -> Floats:
-        """Return the largest kappa <= edge at which the sum is <= 1: a bracket, Newton in it, then bisection."""
+        """Return the largest kappa <= edge at which the sum is <= 1: a bracket, Newton in it, then bisection.
+
+        Rounding lets the sum cross 1 at several neighbouring floats, so every line must take its own steps and stop by
+        itself: which of them it finds must not depend on the other lines.
+        """
         low, high = self._bracket(active)
-        guess = low.copy()
+        guess, moving = low.copy(), active
         for _ in range(NEWTON_STEPS):
-            moving = active & (np.nextafter(low, np.inf) < high)
+            moving = moving & (np.nextafter(low, np.inf) < high)
             if not moving.any():
                 break
             level = self.total(EQUATION, guess, moving)
@@ -90,9 +94,8 @@ class RootRun:
                 step = guess - guess * (level - 1.0) / self.total(RATE, guess, moving)
             inside = (step > low) & (step < high)
             still = np.abs(step - guess) <= 2.0**-51 * guess
-            guess = np.where(inside, step, 0.5 * (low + high))
-            if np.all(still | ~moving):
-                break
+            guess = np.where(moving, np.where(inside | still, step, 0.5 * (low + high)), guess)
+            moving = moving & ~still
         low, high = self._narrowed(low, high, guess, active)
         return self._bisected(low, high, active)
 
