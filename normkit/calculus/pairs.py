@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from sympy import Expr, Integer, Max, oo
+from sympy import Expr, Integer, Max, Min, oo
 
 from normkit.calculus.mixed import Entries
 from normkit.calculus.mixed import Max as Largest
@@ -22,6 +22,7 @@ from normkit.calculus.sums import Maximum, Plus, unknown_pair
 from normkit.catalogue.lp import L1, L2, Linf
 from normkit.catalogue.ranked import prefix_ratio, weighted
 from normkit.catalogue.spectral import Frobenius
+from normkit.errors import ParameterError
 from normkit.functional import Functional, Lift, Map, Search, Weights, scaled
 from normkit.linear import Flatten
 from normkit.norm import Norm, Scaled, scale
@@ -101,6 +102,10 @@ def of_entries(norm: Norm) -> Norm | None:
     return known.get(type(norm))
 
 
+FAR, LARGE = Integer(10) ** 60, Integer(10) ** 30
+"""Largest ratio of the coefficients of a pair, and coefficients that are divided out first: formulas square both."""
+
+
 # --- vectors ---------------------------------------------------------------------------------------------------
 
 
@@ -121,13 +126,35 @@ class Forms:
 def _vectors(vectors: tuple[Norm, ...], operation: Operation, named: tuple[Norm, ...]) -> Functional:
     basic = [as_power(vector) for vector in vectors]
     powers = merged([power for power in basic if power], operation)
+    others = [vector for vector, power in zip(vectors, basic, strict=True) if not power]
+    largest = _largest([*(power.factor for power in powers), *map(_factor, others)])
+    if not 1 / LARGE <= largest <= LARGE:
+        near = tuple(scale(1 / largest, vector) for vector in vectors)
+        return scaled(1 / largest, _vectors(near, operation, named))
     if all(basic) and (found := closed(powers, operation)) is not None:
         return found
-    forms = _forms(powers, [vector for vector, power in zip(vectors, basic, strict=True) if not power], operation)
+    forms = _forms(powers, others, operation)
     rule = None if forms is None else RULES[operation].get(forms.counts())
     if forms is None or rule is None:
         raise unknown_pair(named, operation)
     return rule(forms)
+
+
+def _factor(norm: Norm) -> Expr:
+    return norm.factor if isinstance(norm, Scaled) else Integer(1)
+
+
+def _largest(factors: list[Expr]) -> Expr:
+    """Return the largest coefficient of a pair, 1 if some depend on the length; refuse those that lie far apart."""
+    if len(factors) < 2 or not all(factor.is_number for factor in factors):
+        return Integer(1)
+    least, largest = Min(*factors), Max(*factors)
+    if largest > FAR * least:
+        raise ParameterError(
+            f"coefficients of {least.evalf(3)} and {largest.evalf(3)} in a sum or maximum lie more than 10**60 apart: "
+            "powers of them leave the range of float64. Leave one part out, or bring them nearer to each other"
+        )
+    return largest
 
 
 def _forms(powers: list[Power], others: list[Norm], operation: Operation) -> Forms | None:

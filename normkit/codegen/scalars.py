@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from sympy import Basic, Expr, Float, Integer, Rational, Symbol, diff, sympify
+from sympy import Basic, Expr, Float, Integer, Rational, Symbol, diff, log, sympify
 from sympy.printing.pycode import PythonCodePrinter
 
 from normkit.codegen.inverses import inverse_source
 from normkit.codegen.plan import Scalar
 from normkit.codegen.stable import stable
+from normkit.errors import ParameterError
 from normkit.functional import m, n
 from normkit.inverse import InverseSlope, r
+
+EXACT = 2**53
+"""Integers up to here are floats."""
 
 
 class Printer(PythonCodePrinter):  # type: ignore[misc]
@@ -35,8 +39,12 @@ class Printer(PythonCodePrinter):  # type: ignore[misc]
     def _print_Symbol(self, expr: Symbol) -> str:
         return str(expr.name)
 
+    def _print_Integer(self, expr: Integer) -> str:
+        return str(int(expr)) if abs(expr) <= EXACT else _float(expr)  # compiled integers end at 2^63
+
     def _print_Rational(self, expr: Rational) -> str:
-        return f"{expr.p}.0/{expr.q}.0"
+        small = abs(expr.p) <= EXACT and expr.q <= EXACT
+        return f"{expr.p}.0/{expr.q}.0" if small else _float(expr)
 
     def _print_Pow(self, expr: Any, rational: bool = False, sqrt: str = "sqrt") -> str:
         base, power = expr.base, expr.exp
@@ -97,6 +105,17 @@ class Printer(PythonCodePrinter):  # type: ignore[misc]
 
     def _print_Infinity(self, expr: Any) -> str:
         return "inf"
+
+
+def _float(number: Expr) -> str:
+    """Return a number as a float, or raise `ParameterError` if it is too large for one."""
+    try:
+        return repr(float(number))
+    except OverflowError as error:
+        raise ParameterError(
+            f"a coefficient of about 10**{int(log(abs(number), 10).evalf())} is beyond float64. Scale the norm, or "
+            "bring the coefficients of its parts nearer to each other"
+        ) from error
 
 
 def scalar(expr: Any, arguments: Iterable[Symbol] = ()) -> Scalar:
