@@ -23,6 +23,8 @@ Array = NDArray[Any]
 
 GENERATE = 256
 """Largest array of a norm without parts (atoms) that is bounded by column generation."""
+NEAR = 1e-6
+"""Relative difference from 1 below which a factor is put down to the rounding of t."""
 STEPS = 20
 """Most columns generated for a certificate."""
 
@@ -49,14 +51,22 @@ def upper_bound(program: Program, g: Array, t: Array, backend: str = "auto") -> 
     nothing: list[Array | None] = [None] * count
     return min(
         _completed(program.synthesis, pieces, wide_g, wide_t, backend)
-        for pieces in (_pieces(program.synthesis, wide_g, backend), nothing)
+        for pieces in (_pieces(program.synthesis, wide_g, wide_t, backend), nothing)
     )
 
 
-def _pieces(synthesis: Synthesis, g: Array, backend: str) -> list[Array | None]:
-    """Return c_i t_i, the parts of the dualize map at g."""
+def _pieces(synthesis: Synthesis, g: Array, t: Array, backend: str) -> list[Array | None]:
+    """Return c_i t_i, the parts of the dualize map T at g, times <g, t> / <g, T> where t is a multiple of T.
+
+    Within a product over blocks the item of a block is one: its share of the outer norm.
+    """
     runs = [dualize_with_value(part, _pull(linear, g), backend=backend) for linear, part in synthesis.parts]
-    shares = dualize(synthesis.outer, np.array([run.dual_norm for run in runs]), backend=backend)
+    sizes = np.array([run.dual_norm for run in runs])
+    shares = dualize(synthesis.outer, sizes, backend=backend)
+    largest = float(np.max(sizes))
+    ratio = float(np.sum(g / largest * t) / (sizes / largest @ shares)) if 0.0 < largest < np.inf else 1.0
+    if abs(ratio - 1.0) > NEAR and np.isfinite(ratio):
+        shares = ratio * shares
     return [share * run.array if share else None for share, run in zip(shares, runs, strict=True)]
 
 
