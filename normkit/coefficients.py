@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import product
 
-from sympy import Abs, Add, Expr, Max, Mul, Poly, PolynomialError, Symbol
+from sympy import Abs, Add, Expr, Integer, Max, Mul, Poly, PolynomialError, Symbol
 
 Row = tuple[Expr, ...]
 """Coefficients of a linear form."""
@@ -23,6 +23,11 @@ def linear(expr: Expr, xs: tuple[Symbol, ...]) -> Row | None:
         return None
     row = tuple(poly.coeff_monomial(x) for x in xs)
     return row if all(entry.is_real for entry in row) else None
+
+
+def unit_row(x: Symbol, xs: tuple[Symbol, ...]) -> Row:
+    """Return the coefficients of the form x."""
+    return tuple(Integer(int(other == x)) for other in xs)
 
 
 def line(expr: Expr, xs: tuple[Symbol, ...]) -> Row | None:
@@ -60,7 +65,7 @@ def powered(term: Expr, p: Expr, xs: tuple[Symbol, ...]) -> Row | None:
 
 def facets(expr: Expr, xs: tuple[Symbol, ...]) -> set[Row] | None:
     """Return linear forms whose maximum is the expression; None if it is not of that kind or they are too many."""
-    row = linear(expr, xs)
+    row = linear(expr, xs) if expr != 0 else (Integer(0),) * len(xs)
     if row is not None:
         return {row}
     factor, rest = expr.as_independent(*xs, as_Add=False)

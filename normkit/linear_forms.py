@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import accumulate, pairwise
 
 from sympy import Abs, Add, Expr, Integer, Symbol, oo
 from sympy.utilities.iterables import multiset_permutations
 
+from normkit.calculus.groups import Groups
 from normkit.calculus.linear_image import Linmap, Quotient
 from normkit.catalogue.atoms import Atoms
-from normkit.catalogue.lp import L1, L2, Linf, Lp
+from normkit.catalogue.lp import L1, plain_lp
 from normkit.catalogue.ranked import OWL, TopK
 from normkit.catalogue.weighted import WeightedLinf, WeightedLp
 from normkit.coefficients import Row, linear
@@ -44,10 +46,25 @@ def of_lines(rows: list[Row], xs: tuple[Symbol, ...], p: Expr) -> Norm:
         raise unread(Add(*(Abs(_form(row, xs)) for row in rows)), "these forms vanish together, so it is a seminorm")
     if p is oo:
         return Dual(Atoms(matrix))
-    inner: Norm = L1() if p == 1 else Lp(p)
+    inner = plain_lp(p)
     if len(rows) == len(xs):
         return Linmap(inner, matrix)
     return Dual(Quotient(inner.dual, parameter(zip(*rows, strict=True))))
+
+
+def of_images(images: list[tuple[list[Row], Norm]], xs: tuple[Symbol, ...], p: Expr) -> Norm:
+    """Return the lp norm of N_1(A_1 x), N_2(A_2 x), ..., given as (rows of A_k, N_k)."""
+    rows = [row for some, _ in images for row in some]
+    matrix = parameter(rows)
+    if rank(matrix) < len(xs):
+        raise ParameterError(
+            f"from_expression reads norms: these parts vanish together on a direction, so it is a seminorm: "
+            f"{', '.join(str(_form(row, xs)) for row in rows)}"
+        )
+    ends = [0, *accumulate(len(some) for some, _ in images)]
+    blocks = tuple(tuple(range(*pair)) for pair in pairwise(ends))
+    product = Groups(plain_lp(p), tuple(norm for _, norm in images), blocks) if len(images) > 1 else images[0][1]
+    return Dual(Quotient(product.dual, parameter(zip(*rows, strict=True))))
 
 
 def _form(row: Row, xs: tuple[Symbol, ...]) -> Expr:
@@ -67,9 +84,10 @@ def _diagonal(rows: list[Row]) -> Row | None:
 
 def weighted(weights: Row, p: Expr) -> Norm:
     """Return the lp norm of the entries times positive weights."""
+    if len(weights) == 1:
+        return scale(weights[0], L1())
     if len(set(weights)) == 1:
-        plain: dict[Expr, Norm] = {Integer(1): L1(), Integer(2): L2(), oo: Linf()}
-        return scale(weights[0], plain.get(p) or Lp(p))
+        return scale(weights[0], plain_lp(p))
     if p is oo:
         return WeightedLinf(Parameter.of([float(weight) for weight in weights]))
     return WeightedLp(p, Parameter.of([float(weight**p) for weight in weights]))
@@ -95,8 +113,10 @@ def ranked(terms: list[Expr], xs: tuple[Symbol, ...]) -> Norm | None:
     return OWL(Parameter.of([float(weight) for weight in weights]))
 
 
-def polyhedral(rows: set[Row]) -> Norm:
-    """Return the maximum of |<a, x>| over rows a, one of each pair of opposite rows."""
-    kept = {max(row, tuple(-entry for entry in row)) for row in rows}
-    kept.discard((Integer(0),) * len(next(iter(rows))))
-    return Dual(Atoms(parameter(sorted(kept, reverse=True))))
+def polyhedral(rows: set[Row], xs: tuple[Symbol, ...]) -> Norm:
+    """Return the maximum of <a, x> over rows a, which come in opposite pairs, or raise `ParameterError`."""
+    lone = [row for row in rows if tuple(-entry for entry in row) not in rows]
+    if lone:
+        raise unread(_form(min(lone, key=str), xs), "the negative of this form is missing; a norm is even")
+    kept = sorted({max(row, tuple(-entry for entry in row)) for row in rows if any(row)}, reverse=True)
+    return of_lines(kept, xs, oo)

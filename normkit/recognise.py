@@ -8,15 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from sympy import Abs, Add, Expr, Integer, Max, Pow, Rational, Symbol, nan, oo
+from sympy import Abs, Add, Expr, Integer, Max, Min, Pow, Rational, Symbol, nan, oo
 
 from normkit.calculus.groups import Groups
 from normkit.calculus.sums import Maximum, Plus
-from normkit.catalogue.lp import L1, L2, Linf, Lp
+from normkit.catalogue.lp import L1, Linf, plain_lp
 from normkit.catalogue.quadratic import Quadratic
-from normkit.coefficients import facets, line, powered, quadratic
+from normkit.coefficients import Row, facets, line, powered, quadratic, unit_row
 from normkit.errors import ParameterError
-from normkit.linear_forms import of_lines, parameter, polyhedral, ranked, unread, weighted
+from normkit.linear_forms import of_images, of_lines, parameter, polyhedral, ranked, unread, weighted
 from normkit.norm import Norm, exact, scale
 
 
@@ -53,7 +53,7 @@ def from_expression(expr: Expr, symbols: Iterable[Symbol]) -> Norm:
     """
     if not isinstance(expr, Expr):
         raise ParameterError(f"from_expression reads a SymPy expression; got {type(expr).__name__}")
-    given = tuple(symbols)
+    given = tuple(symbols) if isinstance(symbols, Iterable) else (symbols,)
     names = [symbol.name for symbol in given if isinstance(symbol, Symbol)]
     if not names or len(set(names)) < len(given):
         raise ParameterError(f"from_expression needs distinct SymPy symbols, one per entry; got {given}")
@@ -62,6 +62,12 @@ def from_expression(expr: Expr, symbols: Iterable[Symbol]) -> Norm:
     strange = sorted(map(str, expr.free_symbols - set(real)))
     if strange:
         raise ParameterError(f"the expression uses {', '.join(strange)}, not among the symbols {', '.join(names)}")
+    if any(symbol.is_nonnegative for symbol in given):
+        raise ParameterError(
+            "from_expression needs symbols of either sign: SymPy drops the magnitude of a symbol that is declared "
+            f"positive. Use symbols({' '.join(names)!r}, real=True)"
+        )
+    expr = expr.replace(Min, lambda *args: -Max(*(-one for one in args)))
     _require_norm_like(expr, real)
     return _read(expr, real)
 
@@ -102,7 +108,7 @@ def _read(expr: Expr, xs: tuple[Symbol, ...]) -> Norm:
         return scale(factor, _read(rest, xs))
     if isinstance(expr, Pow):
         return _power(expr, xs)
-    if isinstance(expr, Abs | Add | Max):
+    if isinstance(expr, Add | Max) or line(expr, xs) is not None:
         return _joined(expr, xs)
     raise unread(expr)
 
@@ -121,9 +127,9 @@ def _joined(expr: Expr, xs: tuple[Symbol, ...]) -> Norm:
         return _by_structure(terms, xs, maximal)
     except ParameterError:
         faces = facets(expr, xs)
-        if faces is None:
-            raise
-        return polyhedral(faces)
+        if faces is not None:
+            return polyhedral(faces, xs)
+        return _by_images(terms, xs, oo if maximal else Integer(1))
 
 
 def _terms(expr: Expr) -> list[Expr]:
@@ -146,6 +152,22 @@ def _by_structure(terms: list[Expr], xs: tuple[Symbol, ...], maximal: bool) -> N
     parts = [of_lines(lines, xs, oo if maximal else Integer(1))] if lines else []
     parts += [_read(term, xs) for term in terms if line(term, xs) is None]
     return parts[0] if len(parts) == 1 else (Maximum if maximal else Plus)(tuple(parts))
+
+
+def _by_images(terms: list[Expr], xs: tuple[Symbol, ...], p: Expr) -> Norm:
+    """Read terms as norms of some entries or linear forms each; p joins them, whose p-th powers the terms are."""
+    lines = {term: row for term in terms if (row := _line(term, xs, p)) is not None}
+    images: list[tuple[list[Row], Norm]] = [(list(lines.values()), plain_lp(p))] if lines else []
+    for term in terms:
+        if term not in lines:
+            held = tuple(x for x in xs if x in term.free_symbols)
+            images.append(([unit_row(x, xs) for x in held], _read(term if p in (1, oo) else Pow(term, 1 / p), held)))
+    return of_images(images, xs, p)
+
+
+def _line(term: Expr, xs: tuple[Symbol, ...], p: Expr) -> Row | None:
+    """Return the coefficients of the linear form L of a term |L|**p, or |L| if p joins by sum or maximum."""
+    return line(term, xs) if p in (1, oo) else powered(term, p, xs)
 
 
 def _components(terms: list[Expr], xs: tuple[Symbol, ...]) -> list[tuple[tuple[int, ...], list[Expr]]]:
@@ -178,11 +200,21 @@ def _power(expr: Pow, xs: tuple[Symbol, ...]) -> Norm:
             return weighted(tuple(weight**exponent for weight in weights), p)
         return Quadratic(parameter(form))
     terms = list(Add.make_args(base))
-    rows = [row for term in terms if (row := powered(term, p, xs)) is not None]
+    blocks = _components(terms, xs)
+    if len(blocks) == 1 or all(_line(term, xs, p) for term in terms):
+        return _root(terms, xs, p)
+    inner = [_root(held, tuple(xs[k] for k in block), p) for block, held in blocks]
+    return Groups(plain_lp(p), tuple(inner), tuple(block for block, _ in blocks))
+
+
+def _root(terms: list[Expr], xs: tuple[Symbol, ...], p: Expr) -> Norm:
+    """Read (sum of terms)**(1/p), the terms p-th powers of linear forms or of norms."""
+    rows = [row for term in terms if (row := _line(term, xs, p)) is not None]
     if len(rows) == len(terms):
         return of_lines(rows, xs, p)
-    blocks = _components(terms, xs)
-    if len(blocks) == 1:
-        raise unread(expr)
-    inner = [_read(Pow(Add(*held), exponent), tuple(xs[k] for k in block)) for block, held in blocks]
-    return Groups(L2() if p == 2 else Lp(p), tuple(inner), tuple(block for block, _ in blocks))
+    whole = Pow(Add(*terms), 1 / p)
+    if not isinstance(whole, Pow) or whole.exp != 1 / p or quadratic(whole.base, xs) is not None:
+        return _read(whole, xs)
+    if len(terms) == 1:
+        raise unread(whole)
+    return _by_images(terms, xs, p)

@@ -147,6 +147,10 @@ def test_simplification():
         "topk(1) + lp(oo)": "2*linf",
         "kp(2, 1) + l2": "topk(2) + l2",
         "max(linf, 1/2*l1)": "dual(topk(2))",
+        "lovasz(Min(n, 2)) + 2*l2": "topk(2) + 2*l2",
+        "lovasz(Min(n, 2)) + l1": "topk(2) + l1",
+        "max(dual(lovasz(Min(n, 2))), 7/10*linf, l2)": "max(dual(topk(2)), 7/10*linf, l2)",
+        "kp(3, oo) + l2": "linf + l2",
     }.items():
         dual, t, _ = ask(spec, g)
         expected, s, _ = ask(simple, g)

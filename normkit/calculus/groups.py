@@ -15,7 +15,7 @@ from normkit.catalogue.ranked import TopK
 from normkit.errors import NoClosedForm, ParameterError
 from normkit.functional import Combine, Functional, Map
 from normkit.linear import Linear, Select
-from normkit.norm import Decomposition, Norm, Theorem, positive
+from normkit.norm import Decomposition, Dual, Norm, Scaled, Theorem, positive
 from normkit.parameter import Parameter
 
 
@@ -23,7 +23,8 @@ class Groups(Norm, name="groups"):
     r"""outer(N_1(x_1), ..., N_k(x_k)) on disjoint blocks of the indices 0, 1, ...; block weights scale the inner norms.
 
     One inner norm serves all blocks, or there is one per block. The outer norm must be monotone in the magnitudes, so
-    that its dual is its polar on the orthant of block norms.
+    that its dual is its polar on the orthant of block norms. Of sqrt(c' M c) with M >= 0 entrywise, which is monotone
+    on the orthant only, that polar is a quadratic program: then the value is explicit and the dual is not.
     """
 
     outer: Norm
@@ -32,12 +33,8 @@ class Groups(Norm, name="groups"):
     theorem = PRODUCT
 
     def __post_init__(self) -> None:
-        if isinstance(self.outer, Quadratic) and not self.outer.absolute:
-            raise ParameterError(
-                "groups needs an outer norm of the magnitudes: for sqrt(c' M c) with terms off the diagonal the dual "
-                "is a quadratic program over the orthant, not sqrt(s' M^-1 s). Use a diagonal M"
-            )
-        require_outer(self.outer, "groups")
+        if not _positive_form(self.outer):
+            require_outer(self.outer, "groups")
         blocks = as_blocks(self.blocks, "groups", disjoint=True)
         inner = self.inner if isinstance(self.inner, tuple) else (self.inner,)
         if len(inner) not in (1, len(blocks)):
@@ -78,9 +75,17 @@ class Groups(Norm, name="groups"):
 
     @property
     def dual(self) -> Norm:
+        if not self.outer.absolute:
+            return Dual(self)
         return Groups(self.outer.dual, tuple(norm.dual for norm in self.inner), self.blocks)
 
     def dual_value(self) -> Functional:
+        if not self.outer.absolute:
+            raise NoClosedForm(
+                f"the dual of {self} is a quadratic program over the orthant, max <s, c> over c >= 0 with "
+                "sqrt(c' M c) <= 1, not sqrt(s' M^-1 s). Closed: a diagonal M, l1, l2, linf, lp, topk, owl",
+                "solver",
+            )
         parts = (Map(take, norm.dual_value()) for take, norm in zip(self.selections, self.inners, strict=True))
         return Combine(self.outer.dual_value(), tuple(parts))
 
@@ -96,6 +101,12 @@ class Groups(Norm, name="groups"):
         yield cls(L1(), (L2(),), blocks)
         yield cls(Linf(), (L1(), 2 * L2(), Linf()), blocks)
         yield cls(TopK(2), (Lp(3),), blocks)
+
+
+def _positive_form(norm: Norm) -> bool:
+    """Tell whether a norm is a multiple of sqrt(c' M c) with M >= 0 entrywise: monotone on the orthant."""
+    plain = norm.of if isinstance(norm, Scaled) else norm
+    return isinstance(plain, Quadratic) and min(plain.matrix) >= 0
 
 
 def _has_value(norm: Norm) -> bool:

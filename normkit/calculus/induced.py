@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from sympy import Expr, Integer, Rational, oo, sqrt
+from sympy import Expr, Integer, Rational
 
 from normkit.calculus.mixed import Cols, Rows
-from normkit.catalogue.lp import L1, L2, RMS, Linf, Lp
+from normkit.calculus.ordered import as_power
+from normkit.catalogue.lp import L1, L2, RMS, Linf, Lp, plain_lp
 from normkit.catalogue.spectral import Spectral
 from normkit.errors import NoClosedForm, ParameterError
 from normkit.functional import Functional, m, n
@@ -56,7 +57,7 @@ class Induced(Norm, name="induced"):
             return scale(coefficient, Spectral())
         raise NoClosedForm(
             f"the operator norm {self} has no closed form (NP-hard in general). Bounds: normkit value --bounds. "
-            "Closed: l1->any, any->linf, l2->l2 and multiples (rms)",
+            "Closed: l1->any, any->linf, l2->l2 and multiples (rms); for l2 norms with matrices sandwich(l2->l2, L, R)",
             "hard",
         )
 
@@ -93,24 +94,15 @@ class Induced(Norm, name="induced"):
 
 def _exponent(norm: Norm) -> Expr | None:
     """Return p if the norm is a multiple of lp."""
-    plain = _strip(norm)[1]
-    if isinstance(plain, Lp):
-        return plain.p
-    known: dict[Norm, Expr] = {L1(): Integer(1), L2(): Integer(2), Linf(): oo}
-    return known.get(plain)
+    power = as_power(norm)
+    return power and power.p
 
 
 def _strip(norm: Norm) -> tuple[Expr, Norm]:
     """Return (c, N) with norm = c * N, N one of the plain norms where possible; c in terms of the length `n`."""
+    power = as_power(norm)
+    if power is not None:
+        return power.factor, plain_lp(power.p)
     if isinstance(norm, Scaled):
-        factor, plain = _strip(norm.of)
-        return norm.factor * factor, plain
-    if norm == RMS():
-        return 1 / sqrt(n), L2()
-    if norm == RMS().dual:
-        return sqrt(n), L2()
-    if isinstance(norm, Lp) and norm.p in (1, 2):
-        return Integer(1), L1() if norm.p == 1 else L2()
-    if norm.ndim == 1 and isinstance(norm, Lp) and norm.p.is_infinite:
-        return Integer(1), Linf()
+        return norm.factor, norm.of
     return Integer(1), norm

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from sympy import Expr, Integer, Piecewise, floor, oo, sqrt
 
 from normkit.calculus.sums import InfConv, Plus
+from normkit.catalogue.lovasz import Lovasz
 from normkit.catalogue.lp import L1, L2, RMS, Linf, Lp
 from normkit.catalogue.ranked import KP, OWL, KSupport, TopK
 from normkit.errors import ParameterError
@@ -44,7 +45,7 @@ def as_power(norm: Norm) -> Power | None:
         p = Integer(1)
     elif isinstance(norm, L2):
         p = Integer(2)
-    elif isinstance(norm, Linf) or (isinstance(norm, TopK | KP) and norm.k == 1):
+    elif isinstance(norm, Linf | TopK | KP) and _is_linf(norm):
         p = oo
     elif isinstance(norm, KSupport) and norm.k == 1:
         p = Integer(1)
@@ -55,13 +56,17 @@ def as_power(norm: Norm) -> Power | None:
     return None if p is None else Power(Integer(1), p)
 
 
+def _is_linf(norm: Linf | TopK | KP) -> bool:
+    return isinstance(norm, Linf) or norm.k == 1 or (isinstance(norm, KP) and norm.p is oo)
+
+
 def conjugate(p: Expr) -> Expr:
     """Return p* with 1/p + 1/p* = 1."""
     return oo if p == 1 else Integer(1) if p is oo else p / (p - 1)
 
 
 def as_owl(norm: Norm) -> Weights | None:
-    """Return w if the norm is owl(w) for every length: a multiple of l1, linf, topk, owl, or a sum of these."""
+    """Return w if the norm is owl(w) for every length: a multiple of l1, linf, topk, owl, lovasz, or a sum."""
     power = as_power(norm)
     if power is not None and power.p in (1, oo):
         return (ONES if power.p == 1 else FIRST).scaled(power.factor)
@@ -72,8 +77,10 @@ def as_owl(norm: Norm) -> Weights | None:
         return Weights.values(norm.weights)
     if isinstance(norm, TopK):
         return top(norm.k)
-    if isinstance(norm, KP) and norm.p in (1, oo):
-        return top(norm.k) if norm.p == 1 else FIRST
+    if isinstance(norm, Lovasz):
+        return norm.weights
+    if isinstance(norm, KP) and norm.p == 1:
+        return top(norm.k)
     if isinstance(norm, Plus):
         return _folded([as_owl(part) for part in norm.parts], Weights.plus)
     if isinstance(norm, InfConv):  # the dual is a maximum of duals of owl, which is one again

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from sympy import Expr, Rational, oo, sqrt
+from sympy import Expr, Integer, Rational, oo, sqrt
 
 from normkit.errors import ParameterError
 from normkit.functional import Functional, a, maximum, n, s, total
@@ -102,6 +102,12 @@ class Lp(SymmetricGauge, name="lp"):
     def examples(cls) -> Iterable[Norm]:
         for p in (1, Rational(3, 2), 3, oo):
             yield cls(p)
+
+
+def plain_lp(p: Expr) -> Norm:
+    """Return lp by its plainest name: l1, l2 and linf have their own."""
+    known: dict[Expr, Norm] = {Integer(1): L1(), Integer(2): L2(), oo: Linf()}
+    return known.get(p) or Lp(p)
 
 
 class RMS(SymmetricGauge, name="rms"):

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from itertools import pairwise
 
-from sympy import Expr, Integer, Min, Piecewise, Rational, Symbol, floor
+from sympy import Expr, Integer, Min, Piecewise, Rational, Symbol, floor, oo
 
-from normkit.catalogue.lp import SymmetricGauge
+from normkit.catalogue.lp import L1, Linf, Lp, SymmetricGauge
 from normkit.errors import ParameterError
 from normkit.functional import (
     Functional,
@@ -102,7 +102,7 @@ class TopK(SymmetricGauge, name="topk"):
 
 
 class KP(SymmetricGauge, name="kp"):
-    r"""The (k,p) norm: l_p of the k largest magnitudes, k a positive integer, p >= 1 or oo."""
+    r"""The (k,p) norm: l_p of the k largest magnitudes, k a positive integer, p >= 1 or oo (then it is linf)."""
 
     k: Expr
     p: Expr
@@ -114,13 +114,15 @@ class KP(SymmetricGauge, name="kp"):
     )
 
     def __post_init__(self) -> None:
-        k, p = at_least(self.k, 1, "the k of kp"), at_least(self.p, 1, "the p of kp")
+        k, p = at_least(self.k, 1, "the k of kp"), Lp(self.p).p
         if k != floor(k):
             raise ParameterError(f"the k of kp must be an integer; got {self.k}")
         object.__setattr__(self, "k", k)
         object.__setattr__(self, "p", p)
 
     def value(self) -> Functional:
+        if self.p is oo:
+            return Linf().value()
         return Ranked(Split("at", self.k), (Stat(S, "head", a**self.p),), S ** (1 / self.p))
 
     @property
@@ -130,6 +132,8 @@ class KP(SymmetricGauge, name="kp"):
     def dual_value(self) -> Functional:
         if self.p == 1:
             return TopK(self.k).dual_value()
+        if self.p is oo:
+            return L1().value()
         q, k = self.p / (self.p - 1), Min(self.k, n)
         last = Split("last", y * (k - j) > T, Integer(0), k - 1)
         stats = (Stat(S, "head", a**q), Stat(T, "tail", a))
