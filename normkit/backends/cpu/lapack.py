@@ -13,11 +13,12 @@ from typing import Any, cast
 
 import numpy as np
 from llvmlite import ir
-from numba import get_num_threads, njit, prange, types
+from numba import get_num_threads, prange, types
 from numba.extending import get_cython_function_address, intrinsic
 from numpy.typing import NDArray
 
 from normkit.backends.cpu.blas_threads import single_threaded_blas
+from normkit.backends.cpu.jit import cached
 
 Floats = NDArray[np.float32] | NDArray[np.float64]
 LAPACK = "scipy.linalg.cython_lapack"
@@ -41,7 +42,7 @@ def _call_pointer(typing_context: Any, address: Any, pointers: Any) -> tuple[Any
 _call: Any = intrinsic(_call_pointer)
 
 
-@njit(cache=True)
+@cached()
 def _gesdd(address: int, job: Any, ints: Any, a: Any, u: Any, s: Any, vt: Any, work: Any, iwork: Any) -> int:
     """Divide and conquer; returns LAPACK's info. `ints`: n, m, min(m, n), size of work, and room for info."""
     p = ints.ctypes.data
@@ -55,7 +56,7 @@ def _gesdd(address: int, job: Any, ints: Any, a: Any, u: Any, s: Any, vt: Any, w
     return int(ints[4])
 
 
-@njit(cache=True)
+@cached()
 def _gesvd(address: int, job: Any, ints: Any, a: Any, u: Any, s: Any, vt: Any, work: Any) -> int:
     """QR iteration, slower and more patient; arguments as `_gesdd`."""
     p = ints.ctypes.data
@@ -70,7 +71,7 @@ def _gesvd(address: int, job: Any, ints: Any, a: Any, u: Any, s: Any, vt: Any, w
     return int(ints[4])
 
 
-@njit(cache=True)
+@cached()
 def _workspace(addresses: tuple[int, int], job: Any, ints: Any, a: Any, u: Any, s: Any, vt: Any) -> Any:
     """Ask both routines for their best workspace, and allocate the larger."""
     query, iwork = np.zeros(1, a.dtype), np.empty(8 * s.size, np.int32)
@@ -83,7 +84,7 @@ def _workspace(addresses: tuple[int, int], job: Any, ints: Any, a: Any, u: Any, 
     return work, iwork
 
 
-@njit(cache=True)
+@cached()
 def _factor(
     addresses: Any, job: Any, ints: Any, matrix: Any, a: Any, u: Any, s: Any, vt: Any, work: Any, iwork: Any
 ) -> int:
@@ -96,7 +97,7 @@ def _factor(
     return info
 
 
-@njit(parallel=True, cache=True)
+@cached(parallel=True)
 def _svd_loop(addresses: Any, job: Any, chunks: int, A: Any, U: Any, S: Any, Vt: Any, info: Any) -> None:
     """Factor every matrix; U and Vt may have a batch of one as scratch when no vectors are asked for."""
     batch, m, n = A.shape
@@ -109,7 +110,7 @@ def _svd_loop(addresses: Any, job: Any, chunks: int, A: Any, U: Any, S: Any, Vt:
             info[b] = _factor(addresses, job, ints, A[b], a, U[v], S[b], Vt[v], work, iwork)
 
 
-@njit(parallel=True, cache=True)
+@cached(parallel=True)
 def _polar_loop(
     addresses: Any, job: Any, chunks: int, A: Any, rank_tol: float, out: Any, nuclear: Any, info: Any
 ) -> None:

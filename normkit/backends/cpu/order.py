@@ -22,6 +22,7 @@ from numba import njit, prange, types
 from numba.extending import overload
 from numpy.typing import NDArray
 
+from normkit.backends.cpu.jit import cached
 from normkit.backends.cpu.radix import BLOCKS, Words, sort_pairs, sort_pairs_serial
 
 Floats = NDArray[np.float32] | NDArray[np.float64]
@@ -48,7 +49,7 @@ def _key_of(value: types.Type) -> Callable[[float], np.uint64]:
     return lambda value: KEY_BITS ^ np.float64(abs(value)).view(np.uint64)
 
 
-@njit(cache=True)
+@cached()
 def count_leads(x: Floats, start: int, stop: int, counts: NDArray[np.int32]) -> None:
     """Count the leading key bits of x[start:stop]."""
     counts[:] = 0
@@ -56,7 +57,7 @@ def count_leads(x: Floats, start: int, stop: int, counts: NDArray[np.int32]) -> 
         counts[key_of(x[i]) >> LEAD_SHIFT] += 1
 
 
-@njit(cache=True)
+@cached()
 def collect(x: Floats, start: int, stop: int, first: int, last: int, pairs: Words) -> None:
     """Fill pairs with (0, index) of the entries x[start:stop] led by bits in [first, last)."""
     place = 0
@@ -74,7 +75,7 @@ def collect(x: Floats, start: int, stop: int, first: int, last: int, pairs: Word
         i += 1
 
 
-@njit(cache=True)
+@cached()
 def set_keys(x: Floats, start: int, stop: int, upper: bool, pairs: Words) -> None:
     """Put the upper or lower half of the key of its index into each of pairs[start:stop]."""
     for i in range(start, stop):
@@ -92,7 +93,7 @@ def count_blocks(x: Floats) -> NDArray[np.int32]:
     return counts
 
 
-@njit(cache=True)
+@cached()
 def group_end(totals: NDArray[np.int64], first: int, need: int, limit: int) -> int:
     """End a group that begins at bin `first` once it holds `need` entries, or before it exceeds `limit`."""
     held = 0
@@ -123,7 +124,7 @@ def sorted_group(x: Floats, counts: NDArray[np.int32], first: int, last: int, wo
     return pairs
 
 
-@njit(cache=True)
+@cached()
 def sorted_serial(x: Floats) -> Words:
     """Sort all entries on the calling thread: pairs (upper half of the key, index) in order."""
     pairs, spare = np.arange(x.size).astype(np.uint64), np.empty(x.size, np.uint64)
@@ -133,7 +134,7 @@ def sorted_serial(x: Floats) -> Words:
     return pairs
 
 
-@njit(cache=True)
+@cached()
 def list_pairs(x: Floats, pairs: Words, start: int, stop: int, order: Order, magnitudes: Floats) -> None:
     """Write the indices of pairs[start:stop], and the magnitudes that they point to."""
     for i in range(start, stop):
@@ -142,7 +143,7 @@ def list_pairs(x: Floats, pairs: Words, start: int, stop: int, order: Order, mag
         magnitudes[i] = abs(x[index])
 
 
-@njit(cache=True)
+@cached()
 def assign_pairs(x: Floats, pairs: Words, start: int, stop: int, values: Floats, out: Floats) -> float:
     """Assign sign(x) * values[i] where pair i of [start, stop) points to; return the sum of values * |x|."""
     total = 0.0
@@ -177,7 +178,7 @@ def select_top_inner(x: Floats, k: int) -> tuple[Order, Floats]:
     return order, magnitudes
 
 
-@njit(cache=True)
+@cached()
 def select_top(x: Floats, k: int) -> tuple[Order, Floats]:
     """Find the k largest magnitudes, in decreasing order, the lowest index first among equals.
 
@@ -199,7 +200,7 @@ def select_top(x: Floats, k: int) -> tuple[Order, Floats]:
     return select_top_inner(x, k)
 
 
-@njit(cache=True)
+@cached()
 def argsort_descending_serial(x: Floats) -> tuple[Order, Floats]:
     """`select_top` of all entries, on the calling thread alone: for use inside a parallel loop."""
     order, magnitudes = np.empty(x.size, np.int32), np.empty(x.size, x.dtype)
@@ -236,7 +237,7 @@ def assign_ranked_inner(x: Floats, values: Floats, out: Floats) -> float:
     return total
 
 
-@njit(cache=True)
+@cached()
 def assign_ranked(x: Floats, values: Floats, out: Floats) -> float:
     """Assign sign(x_i) * values[rank of |x_i|], with 0 where x_i = 0 or the ranks go past the values.
 

@@ -12,6 +12,8 @@ import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
+from normkit.backends.cpu.jit import cached
+
 Words = NDArray[np.uint64]
 
 BLOCKS = 16  # a constant, so that the work is cut the same way whatever the number of threads
@@ -21,14 +23,14 @@ SHIFTS = (32, 43, 54)
 LARGE = 1 << 17  # below, a pass takes less time than a busy machine needs to bring its threads together
 
 
-@njit(cache=True)
+@cached()
 def count_digits(words: Words, start: int, stop: int, shift: np.uint64, counts: NDArray[np.int32]) -> None:
     """Add the number of words[start:stop] with each digit to `counts`."""
     for i in range(start, stop):
         counts[(words[i] >> shift) & DIGIT] += 1
 
 
-@njit(cache=True)
+@cached()
 def deal(words: Words, start: int, stop: int, shift: np.uint64, places: NDArray[np.int32], out: Words) -> None:
     """Put words[start:stop] at the places of their digits, and move the places on."""
     for i in range(start, stop):
@@ -38,7 +40,7 @@ def deal(words: Words, start: int, stop: int, shift: np.uint64, places: NDArray[
         places[digit] += 1
 
 
-@njit(cache=True)
+@cached()
 def counts_to_places(counts: NDArray[np.int32], size: int) -> bool:
     """Turn the counts (block, digit) into starts, digit by digit; False if one digit holds all words."""
     start = 0
@@ -81,7 +83,7 @@ def sort_pairs(words: Words, spare: Words) -> tuple[Words, Words]:
     return words, spare
 
 
-@njit(cache=True)
+@cached()
 def sort_pairs_serial(words: Words, spare: Words) -> tuple[Words, Words]:
     """Sort words by their upper halves, stably, on the calling thread alone; as `sort_pairs`."""
     size = words.size
@@ -99,7 +101,7 @@ def sort_pairs_serial(words: Words, spare: Words) -> tuple[Words, Words]:
     return words, spare
 
 
-@njit(cache=True)
+@cached()
 def insert(words: Words) -> None:
     """Sort a few words in place by insertion, by their upper halves and stably."""
     for i in range(1, words.size):

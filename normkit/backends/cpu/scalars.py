@@ -32,6 +32,8 @@ import numpy as np
 from numba import njit
 from numpy import ceil, floor, sign
 
+from normkit.backends.cpu.jit import cached
+
 __all__ = [
     "absolute",
     "acos",
@@ -80,7 +82,7 @@ scalar: Callable[..., Any] = _njit(**INNER)
 summing: Callable[..., Any] = _njit(**INNER, fastmath={"reassoc"})
 """A loop that adds: its own additions may be taken in vector lanes; NaN, infinities and the terms stay exact."""
 
-kernel: Callable[..., Any] = _njit(error_model="numpy", nogil=True, cache=True, no_cfunc_wrapper=True)
+kernel: Callable[..., Any] = cached(error_model="numpy", nogil=True, no_cfunc_wrapper=True)
 """What Python calls: runs without the interpreter's lock, so that threads can share the work; cached on disk."""
 
 
