@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from normkit.errors import DTypeError, NonFiniteError, ShapeError
+from normkit.errors import DTypeError, NonFiniteError, ParameterError, ShapeError
+from normkit.foreign import from_foreign, is_foreign, to_foreign
 
 Array = NDArray[Any]
 NanPolicy = Literal["raise", "propagate"]
+POLICIES = get_args(NanPolicy)
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,7 @@ class Batch:
 
 
 def as_array(x: Any, what: str = "the array") -> Array:
-    """Return x as a NumPy array of floats, without a copy where possible.
+    """Return x as a NumPy array of floats in this machine's byte order, without a copy where possible.
 
     Raises
     ------
@@ -36,15 +38,15 @@ def as_array(x: Any, what: str = "the array") -> Array:
     """
     if isinstance(x, np.ndarray):
         array = x
-    elif hasattr(x, "__dlpack__"):
-        array = np.from_dlpack(x)
+    elif is_foreign(x):
+        array = from_foreign(x, what)
     else:
         try:
             array = np.asarray(x)
         except ValueError as error:
             raise ShapeError(f"{what} is ragged; give rows of one length") from error
     if is_float(array.dtype):
-        return array
+        return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
     if array.dtype.kind in "iub":
         raise DTypeError(f"{what} has dtype {array.dtype}; a norm needs floats: convert with x.astype('float64')")
     if array.dtype.kind == "c":
@@ -80,6 +82,17 @@ def batch(array: Array, shape: tuple[int | None, ...], spec: str, what: str = "t
     leading = array.shape[: array.ndim - ndim]
     count = int(np.prod(leading))
     return Batch(array.reshape(count, *item), leading)
+
+
+def own_type(array: Array, like: Any) -> Any:
+    """Return a result in the type of the array that the caller gave: that of its library, or NumPy's."""
+    return to_foreign(array, like) if is_foreign(like) else array
+
+
+def check_policy(nan_policy: str) -> None:
+    """Raise `ParameterError` for an unknown policy."""
+    if nan_policy not in POLICIES:
+        raise ParameterError(f"unknown nan_policy {nan_policy!r}; known: {', '.join(POLICIES)}")
 
 
 def check_finite(numbers: NDArray[np.float64], items: Batch, what: str = "the array") -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from normkit.arrays import Array, NanPolicy
+from normkit.arrays import Array, NanPolicy, own_type
 from normkit.codegen.plan import Program
 from normkit.descent import dualize, dualize_with_value, value
 from normkit.programs import kernel, program, required
@@ -26,14 +26,14 @@ class Compiled:
     program: Program
     backend: str = "auto"
 
-    def __call__(self, g: Any, *, out: Array | None = None, nan_policy: NanPolicy = "raise") -> Array:
+    def __call__(self, g: Any, *, out: Array | None = None, nan_policy: NanPolicy = "raise") -> Any:
         """Return argmax of <g, t> over N(t) <= 1."""
         return dualize(self.program, g, out=out, backend=self.backend, nan_policy=nan_policy)
 
-    def with_value(self, g: Any, *, out: Array | None = None, nan_policy: NanPolicy = "raise") -> tuple[Array, Any]:
+    def with_value(self, g: Any, *, out: Array | None = None, nan_policy: NanPolicy = "raise") -> tuple[Any, Any]:
         """Return (dualize(g), N*(g)) from one pass."""
         made = dualize_with_value(self.program, g, out=out, backend=self.backend, nan_policy=nan_policy)
-        return made.array, made.dual_norm
+        return own_type(made.array, g), made.dual_norm
 
     def value(self, x: Any, *, nan_policy: NanPolicy = "raise") -> Any:
         """Return N(x)."""

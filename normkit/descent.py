@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from normkit.arrays import Array, Batch, NanPolicy, as_array, batch, check_finite
+from normkit.arrays import Array, Batch, NanPolicy, as_array, batch, check_finite, check_policy, own_type
 from normkit.codegen.plan import Plan, Program
-from normkit.errors import ParameterError, ShapeError
+from normkit.errors import DTypeError, ParameterError, ShapeError
 from normkit.programs import kernel, program, required
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def value(norm: Norm | str | Program, x: Any, *, backend: str = "auto", nan_poli
     backend : str
         ``"auto"``, ``"cpu"``, ``"reference"``, or a third party's.
     nan_policy : {"raise", "propagate"}
-        What a NaN or an infinity does: raise `NonFiniteError`, or make that item's value NaN.
+        What a NaN or an infinity does: raise `NonFiniteError`, or make that item's value, and its map, NaN.
 
     Returns
     -------
@@ -74,6 +74,7 @@ def dual_value(norm: Norm | str | Program, g: Any, *, backend: str = "auto", nan
 
 
 def _value(plan: Plan, made: Program, x: Any, backend_name: str, nan_policy: NanPolicy) -> Any:
+    check_policy(nan_policy)
     array = as_array(x)
     items = batch(array, made.shape, made.spec)
     numbers = kernel(plan, array.dtype, backend_name).value(items.items)
@@ -108,28 +109,36 @@ def dualize_with_value(
     """Return t and N*(g) from one pass; see `dualize`."""
     if accuracy is not None:
         _positive(accuracy, "accuracy")
+    check_policy(nan_policy)
     made = program(norm)
     plan = required(made.dual)
     array = as_array(g, "the gradient")
     items = batch(array, made.shape, made.spec, "the gradient")
-    target = _target(array, out)
+    target = _target(array, g.dtype if isinstance(g, np.ndarray) else array.dtype, out)
     # A result in the caller's own layout is written in place; any other goes through one contiguous array.
-    direct = target.flags.c_contiguous and not np.may_share_memory(target, array)
+    direct = target.flags.c_contiguous and target.dtype.isnative and not np.may_share_memory(target, array)
     work = target if direct else np.empty(array.shape, array.dtype)
-    numbers = kernel(plan, array.dtype, backend).map(items.items, work.reshape(items.items.shape))
+    maps = work.reshape(items.items.shape)
+    numbers = kernel(plan, array.dtype, backend).map(items.items, maps)
     if nan_policy == "raise":
         check_finite(numbers, items, "the gradient")
+    else:
+        maps[np.isnan(numbers)] = np.nan
     if not direct:
         target[...] = work
     return Dualized(target, items, numbers)
 
 
-def _target(array: Array, out: Array | None) -> Array:
+def _target(array: Array, dtype: np.dtype[Any], out: Array | None) -> Array:
     if out is None:
-        return np.empty(array.shape, array.dtype)
-    if not isinstance(out, np.ndarray) or out.shape != array.shape or out.dtype != array.dtype:
-        have = f"{out.dtype} {out.shape}" if isinstance(out, np.ndarray) else type(out).__name__
-        raise ShapeError(f"out= must be an array like the gradient, {array.dtype} {array.shape}; got {have}")
+        return np.empty(array.shape, dtype)
+    wanted = f"out= must be a NumPy array like the gradient, {dtype} {array.shape}"
+    if not isinstance(out, np.ndarray):
+        raise DTypeError(f"{wanted}; got a {type(out).__name__}")
+    if out.dtype != dtype:
+        raise DTypeError(f"{wanted}; got dtype {out.dtype}")
+    if out.shape != array.shape:
+        raise ShapeError(f"{wanted}; got shape {out.shape}")
     if not out.flags.writeable:
         raise ShapeError("out= is read-only; give a writeable array")
     return out
@@ -143,7 +152,7 @@ def dualize(
     backend: str = "auto",
     nan_policy: NanPolicy = "raise",
     accuracy: float | None = None,
-) -> Array:
+) -> Any:
     """argmax of <g, t> over N(t) <= 1: the dualize map, an element of the subdifferential of N* at g.
 
     The steepest-descent direction is minus this. For g = 0 the result is 0; sign(0) = 0; ties of a maximum take the
@@ -167,7 +176,8 @@ def dualize(
     Returns
     -------
     ndarray
-        Shape and dtype of g, N(result) = 1 to working precision for g != 0.
+        Shape and dtype of g, N(result) = 1 to working precision for g != 0. An array of another library that speaks
+        DLPack (torch, JAX, ...) in CPU memory gives one of its own type.
 
     Raises
     ------
@@ -182,10 +192,11 @@ def dualize(
     >>> nk.dualize("linf", [3.0, -4.0, 0.0])
     array([ 1., -1.,  0.])
     """
-    return dualize_with_value(norm, g, out=out, backend=backend, nan_policy=nan_policy, accuracy=accuracy).array
+    made = dualize_with_value(norm, g, out=out, backend=backend, nan_policy=nan_policy, accuracy=accuracy)
+    return own_type(made.array, g)
 
 
-def lmo(norm: Norm | str | Program, g: Any, *, radius: float = 1.0, **options: Any) -> Array:
+def lmo(norm: Norm | str | Program, g: Any, *, radius: float = 1.0, **options: Any) -> Any:
     """argmin of <g, x> over N(x) <= radius, that is -radius * dualize(g); options as in `dualize`.
 
     Raises
@@ -200,11 +211,11 @@ def lmo(norm: Norm | str | Program, g: Any, *, radius: float = 1.0, **options: A
     array([-0.5,  0.5])
     """
     _positive(radius, "radius")
-    t = dualize(norm, g, **options)
-    return _times(t, np.float64(-radius), t)
+    t = dualize_with_value(norm, g, **options).array
+    return own_type(_times(t, np.float64(-radius), t), g)
 
 
-def steepest_descent(norm: Norm | str | Program, g: Any, *, sharpness: float = 1.0, **options: Any) -> Array:
+def steepest_descent(norm: Norm | str | Program, g: Any, *, sharpness: float = 1.0, **options: Any) -> Any:
     """argmin of <g, x> + (sharpness / 2) N(x)^2, that is -(N*(g) / sharpness) * dualize(g); options as in `dualize`.
 
     The minimum is -N*(g)^2 / (2 sharpness).
@@ -224,7 +235,7 @@ def steepest_descent(norm: Norm | str | Program, g: Any, *, sharpness: float = 1
     made = dualize_with_value(norm, g, **options)
     item_axes = made.items.items.ndim - 1
     lengths = np.asarray(-made.dual_norm / sharpness).reshape(made.items.leading + (1,) * item_axes)
-    return _times(made.array, lengths, made.array)
+    return own_type(_times(made.array, lengths, made.array), g)
 
 
 def _times(t: Array, factor: Any, out: Array) -> Array:

@@ -59,7 +59,8 @@ def _vertices(operator: Operator, x: Array, backend: str) -> Array | None:
         return signs / float(value(operator.domain, signs[0], backend=backend))
     if operator.q == 1 and rows <= ENUMERATE:
         # sup over v of sum |x v| = max over signs s of alpha*(x' s), attained at v = t_alpha(x' s)
-        return dualize(operator.domain, _signs(rows) @ x, backend=backend)
+        found: Array = dualize(operator.domain, _signs(rows) @ x, backend=backend)
+        return found
     return None
 
 
