@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import fields
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ import numpy as np
 from normkit.backends import Kernel, backend
 from normkit.codegen.cache import load_program, store_program
 from normkit.codegen.plan import Missing, Operator, Plan, Program, Synthesis
-from normkit.errors import NoClosedForm
+from normkit.errors import NoClosedForm, SpecError
 
 if TYPE_CHECKING:
     from normkit.functional import Functional
@@ -20,18 +21,44 @@ if TYPE_CHECKING:
 
 @lru_cache(maxsize=1024)
 def program(norm: Norm | str | Program) -> Program:
-    """Return the program of a norm or of a spec text: from the disk cache without SymPy, or derived and stored."""
+    """Return the program of a norm or of a spec text: from the disk cache without SymPy, or derived and stored.
+
+    Only programs of norms that are normkit's own throughout are stored: the folder is keyed by their source, and a norm
+    of somebody else may change its meaning, or leave its name to another, from one process to the next.
+    """
     if isinstance(norm, Program):
         return norm
     if not isinstance(norm, str):
-        return derive_program(norm)
+        return derive_program(_checked(norm))
     stored = load_program(norm)
     if stored is None:
         from normkit.spec import norm as parse
 
-        stored = derive_program(parse(norm))
-        store_program(norm, stored)
+        made = parse(norm)
+        stored = derive_program(made)
+        if _own(made):
+            store_program(norm, stored)
     return stored
+
+
+def _checked(norm: Any) -> Norm:
+    from normkit.norm import Norm
+
+    if isinstance(norm, Norm):
+        return norm
+    if isinstance(norm, type) and issubclass(norm, Norm):
+        raise SpecError(f"expected a norm; got the class {norm.__name__}. Make one: {norm.__name__}(...)")
+    raise SpecError(f"expected a norm, or a spec such as 'rms->rms'; got {type(norm).__name__}")
+
+
+def _own(norm: Norm) -> bool:
+    """Tell whether a norm and all its parts are classes of normkit."""
+    from normkit.norm import Norm
+
+    values = [getattr(norm, field.name) for field in fields(norm)]  # type: ignore[arg-type]
+    parts = [part for value in values for part in (value if isinstance(value, tuple) else (value,))]
+    inside = type(norm).__module__.partition(".")[0] == "normkit"
+    return inside and all(_own(part) for part in parts if isinstance(part, Norm))
 
 
 def derive_program(norm: Norm) -> Program:

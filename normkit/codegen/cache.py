@@ -17,6 +17,9 @@ from pathlib import Path
 
 from normkit.codegen.plan import Program
 
+DIGEST = 32
+"""Bytes in front of a program: the SHA-256 of the rest."""
+
 
 @cache
 def folder() -> Path:
@@ -62,14 +65,20 @@ def _program_path(text: str) -> Path:
 
 
 def load_program(text: str) -> Program | None:
-    """Return the program stored under a spec text, if there is a readable one."""
+    """Return the program stored under a spec text; None if there is none, or if its file is not whole."""
     try:
-        stored, program = pickle.loads(_program_path(text).read_bytes())
-    except (OSError, pickle.UnpicklingError, EOFError, AttributeError, ImportError, ValueError, TypeError, IndexError):
+        data = _program_path(text).read_bytes()
+    except OSError:
         return None
+    digest, pickled = data[:DIGEST], data[DIGEST:]
+    # A damaged pickle can raise anything, or take all memory: only bytes that were written here are unpickled.
+    if hashlib.sha256(pickled).digest() != digest:
+        return None
+    stored, program = pickle.loads(pickled)
     return program if stored == text and isinstance(program, Program) else None
 
 
 def store_program(text: str, program: Program) -> None:
-    """Store a program under a spec text."""
-    write(_program_path(text), pickle.dumps((text, program), protocol=pickle.HIGHEST_PROTOCOL))
+    """Store a program under a spec text, behind a digest of its bytes."""
+    pickled = pickle.dumps((text, program), protocol=pickle.HIGHEST_PROTOCOL)
+    write(_program_path(text), hashlib.sha256(pickled).digest() + pickled)
