@@ -7,6 +7,7 @@ from typing import Literal
 from normkit.errors import NoClosedForm
 from normkit.functional import Functional, Lift, Ranked, Root, Search
 from normkit.norm import Norm
+from normkit.spec import norm as parse
 
 CostClass = Literal["closed", "sort", "root", "svd", "solver", "hard"]
 
@@ -19,7 +20,7 @@ STAGES: tuple[tuple[type[Functional], CostClass], ...] = (
 """The stages that cost more than one pass over the entries, dearest first."""
 
 
-def cost_class(norm: Norm) -> CostClass:
+def cost_class(norm: Norm | str) -> CostClass:
     """Class of the cost of dualize: that of the value of the *dual* norm (its gradient costs a small constant more).
 
     ``closed``: a few passes over the entries, or one solve with a cached factor. ``sort``: exact after sorting.
@@ -29,11 +30,11 @@ def cost_class(norm: Norm) -> CostClass:
     Examples
     --------
     >>> import normkit as nk
-    >>> [nk.cost_class(nk.norm(spec)) for spec in ("linf", "dual(owl([2, 1]))", "rms->rms", "linf->l1")]
+    >>> [nk.cost_class(spec) for spec in ("linf", "dual(owl([2, 1]))", "rms->rms", "linf->l1")]
     ['closed', 'sort', 'svd', 'hard']
     """
     try:
-        functional = norm.dual_value()
+        functional = parse(norm).dual_value()
     except NoClosedForm as error:
         return "hard" if error.cost_class == "hard" else "solver"
     stages = list(functional.walk())

@@ -299,7 +299,7 @@ def scale(factor: Any, norm: Norm) -> Norm:
 
 def exact(number: Any) -> Expr:
     """Return a SymPy expression; floats become the rational that their shortest decimal names (0.1 is 1/10)."""
-    from sympy import Rational
+    from sympy import Rational, SympifyError
 
     if isinstance(number, float) or (type(number).__module__ == "numpy" and hasattr(number, "dtype")):
         number = number.item() if hasattr(number, "item") else number
@@ -307,7 +307,10 @@ def exact(number: Any) -> Expr:
             if number != number or number in (float("inf"), float("-inf")):
                 raise ParameterError(f"a coefficient must be finite; got {number}")
             return Rational(repr(number))
-    expr = sympify(number)
+    try:
+        expr = sympify(number)
+    except (SympifyError, TypeError, AttributeError, SyntaxError) as error:
+        raise ParameterError(f"expected a number or an expression; got {number!r}") from error
     return expr.replace(lambda e: e.is_Float, lambda e: Rational(str(e))) if isinstance(expr, Expr) else expr
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import warnings
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -71,4 +72,8 @@ def load() -> None:
     import_module("normkit.catalogue")
     import_module("normkit.calculus")
     for entry in entry_points(group="normkit.norms"):
-        entry.load()
+        try:
+            entry.load()
+        except Exception as error:  # whatever another package does at its import must not take normkit with it
+            what = f"{type(error).__name__}: {' '.join(str(error).split())}"
+            warnings.warn(f"the norm {entry.name!r} of {entry.value} could not be loaded: {what}", stacklevel=2)

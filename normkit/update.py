@@ -51,7 +51,8 @@ class Update:
     @property
     def pairing(self) -> Any:
         """<g, array>."""
-        return self.factor * self.certificate.pairing
+        with np.errstate(over="ignore"):
+            return self.factor * self.certificate.pairing
 
     @property
     def holds(self) -> bool:
@@ -85,7 +86,7 @@ def certified_update(
     array = direction = run.array
     if convention != "dualize":
         factors = np.asarray(factor).reshape(np.shape(factor) + (1,) * len(item))
-        with np.errstate(over="ignore"):
+        with np.errstate(over="ignore", invalid="ignore"):
             array = np.multiply(run.array, factors, out=np.empty_like(run.array), casting="unsafe")
         if not np.isfinite(array).all():
             raise NonFiniteError(f"the step overflows {array.dtype}; give a smaller radius or a larger sharpness")
@@ -99,7 +100,8 @@ def _factor(convention: str, radius: float, sharpness: float, dual_norm: Any) ->
     for name, number in (("radius", radius), ("sharpness", sharpness)):
         if not 0 < number < float("inf"):
             raise ParameterError(f"{name} must be a positive finite number; got {number}")
-    factors = {"dualize": 1.0, "lmo": -radius, "sharp": -dual_norm / sharpness}
+    with np.errstate(over="ignore"):
+        factors = {"dualize": 1.0, "lmo": -radius, "sharp": -dual_norm / sharpness}
     if convention not in factors:
         raise ParameterError(f"unknown convention {convention!r}; known: {', '.join(factors)}")
     return factors[convention]

@@ -13,6 +13,8 @@ from itertools import pairwise
 from typing import Any
 
 from sympy import Expr, Function, I, Integer, Piecewise, Pow, Rational, expand_log, log, oo, simplify
+from sympy.functions.elementary.hyperbolic import HyperbolicFunction
+from sympy.functions.elementary.trigonometric import TrigonometricFunction
 
 from normkit.functional import a
 from normkit.inverse import InverseSlope, inverse
@@ -22,6 +24,8 @@ SIMPLE = 40
 """Largest expression, in operations, that is handed to `simplify`."""
 NESTED = 2
 """Largest argument of a function in it, in operations."""
+WAVES = 8
+"""Largest multiple of x in a hyperbolic or trigonometric function, of which `simplify` makes polynomials."""
 
 
 @dataclass(frozen=True)
@@ -153,6 +157,9 @@ def tame(expr: Expr) -> bool:
     if expr.has(InverseSlope) or expr.count_ops() > SIMPLE:
         return False
     functions = expr.atoms(Function)
+    waves = expr.atoms(HyperbolicFunction, TrigonometricFunction)
+    if any(abs(number.p) > WAVES for wave in waves for number in wave.args[0].atoms(Rational)):
+        return False
     small = all(abs(number.p) <= 1000 and number.q <= 1000 for number in expr.atoms(Rational))
     few = all(abs(power.exp) <= 8 for power in expr.atoms(Pow) if power.exp.is_Rational)
     return small and few and all(function.args[0].count_ops() <= NESTED for function in functions)

@@ -34,7 +34,7 @@ FLOORS: dict[str, tuple[str, int]] = {
     "norm": ("mathematics", 3),
     "catalogue": ("mathematics", 4),
     "calculus": ("mathematics", 4),
-    "cost": ("mathematics", 4),
+    "cost": ("mathematics", 6),
     "young_reading": ("mathematics", 4),
     "tex": ("mathematics", 4),
     "spec": ("mathematics", 5),
@@ -49,6 +49,7 @@ FLOORS: dict[str, tuple[str, int]] = {
     "polar": ("machines", 5),
     "backends": ("machines", 5),
     # the bridge and what stands on it
+    "foreign": ("bridge", 6),
     "arrays": ("bridge", 7),
     "textformat": ("bridge", 7),
     "formats": ("bridge", 7),
