@@ -13,7 +13,7 @@ from typing import Any
 
 from normkit.duality import gradient
 from normkit.errors import NoClosedForm
-from normkit.formulas.build import MapFormulas, map_formulas, value_formula
+from normkit.formulas.build import MapFormulas, image_formula, map_formulas, value_formula
 from normkit.formulas.check import Check, check
 from normkit.formulas.formula import Formula
 from normkit.latex import latex
@@ -195,11 +195,14 @@ class Derivation:
         NoClosedForm
             If there is no dualize map to check.
         """
-        return check(self.known("norm"), self.dual_norm, self.dualize, self.of.shape, seed)
+        subspace = self.of.subspace
+        projection = None if subspace is None else image_formula(subspace, self.of.shape)
+        return check(self.known("norm"), self.dual_norm, self.dualize, self.of.shape, seed, projection)
 
     def _repr_latex_(self) -> str:
-        last = next(step.formula for step in reversed(self.steps[:-1]) if step.formula is not None)
-        return f"$\\displaystyle {latex(last)}$"
+        """The dualize map, or what is known instead: the norm's formula, at least its name."""
+        shown = self.known("dualize") or self.known("norm") or self.of
+        return f"$\\displaystyle {latex(shown)}$"
 
     def _repr_html_(self) -> str:
         from normkit.report import fragment

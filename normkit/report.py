@@ -55,7 +55,7 @@ def text(derivation: Derivation) -> str:
         blocks.append("\n".join(rows))
     blocks.append("\n".join(f"Note: {note}" for note in notes(derivation)))
     blocks.append("\n".join(f"[{key}] {citation(key)}" for key in keys(derivation)))
-    return "\n\n".join(blocks) + "\n"
+    return "\n\n".join(filter(None, blocks)) + "\n"
 
 
 def formula_text(formula: Formula) -> list[str]:

@@ -9,7 +9,7 @@ STYLE = """\
 }
 html { color-scheme: light dark; }
 body { margin: 0; background: var(--page); color: var(--ink); font: 17px/1.55 Georgia, "Times New Roman", serif; }
-main { max-width: 48rem; margin: 0 auto; padding: 2.5rem 1.25rem 4rem; }
+main { max-width: 56rem; margin: 0 auto; padding: 2.5rem 1.25rem 4rem; }
 header { border-bottom: 1px solid var(--line); margin-bottom: 1.5rem; padding-bottom: 1rem; }
 h1 { font-size: 1.9rem; font-weight: normal; margin: 0.1rem 0 0.4rem; overflow-x: auto; }
 h2 { font-size: 1.05rem; margin: 0 0 0.4rem; }
@@ -35,7 +35,8 @@ ol.steps > li::before { content: counter(step); position: absolute; left: 0; top
   padding-top: 1rem; }
 .sources ul { list-style: none; margin: 0; padding: 0; }
 .sources li { margin: 0.3rem 0; }
-math { font-family: "STIX Two Math", "Cambria Math", "Latin Modern Math", "STIX", math; font-size: 1.08em; }
+math { font-family: "STIX Two Math", "Cambria Math", "Latin Modern Math", "Libertinus Math",
+  "TeX Gyre Termes Math", "DejaVu Math TeX Gyre", "Noto Sans Math", math; font-size: 1.08em; }
 math[display="block"] { text-align: left; margin: 0; width: max-content; }
 mtd { padding: 0.15em 0.35em; }
 mtd.left { text-align: left; }

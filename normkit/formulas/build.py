@@ -9,10 +9,12 @@ from sympy import Indexed, IndexedBase, Integer, Symbol, Tuple
 from normkit.formulas import composed, numbers  # noqa: F401  (they register their rules)
 from normkit.formulas.arrays import Array, Builder
 from normkit.formulas.formula import Definition, Formula
+from normkit.formulas.linear import apply
 from normkit.formulas.nodes import sharpness
 from normkit.formulas.stages import forward
 from normkit.formulas.tidy import assemble
 from normkit.functional import DualityMap, Functional, m, n
+from normkit.linear import Linear
 
 
 def input_array(letter: str, ndim: int) -> tuple[IndexedBase, Array, tuple[Symbol, ...]]:
@@ -74,6 +76,16 @@ def map_formulas(map_: DualityMap, shape: Shape, name: str) -> MapFormulas:
     step = Definition(Indexed(IndexedBase(r"\Delta"), *at), -size / sharpness * t(*at), Tuple(*over))
     keep = [definition.base for definition in build.definitions[-2:]]
     return MapFormulas(value, made, assemble(base, step, build.definitions, lengths, shape, keep))
+
+
+def image_formula(linear: Linear, shape: Shape) -> Formula:
+    """Return a linear map that keeps the shape, as a formula."""
+    base, x, lengths = input_array("x", len(shape))
+    build = Builder()
+    image = apply(linear, x, x, build, ())
+    place, ranges = build.place(lengths)
+    result = Definition(Indexed(IndexedBase("y"), *place), image.entry(place), Tuple(*ranges))
+    return assemble(base, result, build.definitions, lengths, shape)
 
 
 def _bare(functional: Functional) -> DualityMap:

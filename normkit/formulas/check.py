@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
+from math import prod
 from random import Random
 from typing import Any
 
@@ -43,16 +44,26 @@ class Check:
         return bool(max(self.unit or 0.0, self.tight, self.hoelder) <= TOLERANCE)
 
 
-def check(norm: Formula | None, dual: Formula, dualize: Formula, shape: tuple[int | None, ...], seed: int = 0) -> Check:
+def check(
+    norm: Formula | None,
+    dual: Formula,
+    dualize: Formula,
+    shape: tuple[int | None, ...],
+    seed: int = 0,
+    projection: Formula | None = None,
+) -> Check:
     """Test N(t) = 1, <g, t> = N*(g) and <g, t(h)> <= N*(g) on random, tied, sparse and rank-one arrays.
+
+    `projection` is the one on the subspace that N is a norm of, if that is not the whole space.
 
     Raises
     ------
     ArithmeticError
         If a law fails beyond 1e-12; the message says which and where.
     """
-    runs = [(g, dual(nested(g, size)), flat(dualize(nested(g, size)))) for size, g in inputs(dual, shape, seed)]
-    size = next(inputs(dual, shape, seed))[0]
+    arrays = list(inputs(dual, shape, seed, projection))
+    size = arrays[0][0]
+    runs = [(g, dual(nested(g, size)), flat(dualize(nested(g, size)))) for _, g in arrays]
     unit = None if norm is None else max(abs(norm(nested(t, size)) - (1 if value else 0)) for _, value, t in runs)
     tight = max(abs(pairing(g, t) - value) / (value or 1) for g, value, t in runs)
     excess = max((pairing(g, t) - value) / (value or 1) for g, value, _ in runs for _, _, t in runs)
@@ -62,30 +73,32 @@ def check(norm: Formula | None, dual: Formula, dualize: Formula, shape: tuple[in
     return made
 
 
-def inputs(dual: Formula, shape: tuple[int | None, ...], seed: int) -> Iterator[tuple[tuple[int, ...], list[Any]]]:
-    """Yield small shapes that the norm takes with flat lists of exact entries, not all zero."""
-    size = small_shape(dual, shape)
-    count = 1
-    for length in size:
-        count *= length
-    random = Random(seed)
-    yield size, [Rational(random.randint(-99, 99), 16) or Rational(1) for _ in range(count)]
-    yield size, [Rational(random.randint(-2, 2)) for _ in range(count - 1)] + [Rational(1)]
-    yield size, [Rational(1)] * count
-    yield size, [Rational(-3, 2) if at == count // 2 else Rational(0) for at in range(count)]
-    yield size, [Rational(1 + place[0], 2) * (-1) ** sum(place) for place in product(*map(range, size))]
+def inputs(
+    dual: Formula, shape: tuple[int | None, ...], seed: int, projection: Formula | None = None
+) -> Iterator[tuple[tuple[int, ...], list[Any]]]:
+    """Yield small shapes that the norm takes with flat lists of exact entries, all zero only after projection."""
+    size = small_shape(dual, shape, projection)
+    for entries in _entries(size, Random(seed)):
+        yield size, entries if projection is None else flat(projection(nested(entries, size)))
 
 
-def small_shape(dual: Formula, shape: tuple[int | None, ...]) -> tuple[int, ...]:
+def _entries(size: tuple[int, ...], random: Random) -> Iterator[list[Any]]:
+    count = prod(size)
+    yield [Rational(random.randint(-99, 99), 16) or Rational(1) for _ in range(count)]
+    yield [Rational(random.randint(-2, 2)) for _ in range(count - 1)] + [Rational(1)]
+    yield [Rational(1)] * count
+    yield [Rational(-3, 2) if at == count // 2 else Rational(0) for at in range(count)]
+    yield [Rational(1 + place[0], 2) * (-1) ** sum(place) for place in product(*map(range, size))]
+
+
+def small_shape(dual: Formula, shape: tuple[int | None, ...], projection: Formula | None = None) -> tuple[int, ...]:
     """Return a shape with few entries that the norm takes: rectangular if it can be."""
     free = (3, 4) if len(shape) == 2 else (5, *[2] * (len(shape) - 1))
     for sizes in (free, tuple(3 for _ in shape)):
         made = tuple(size if fixed is None else fixed for size, fixed in zip(sizes, shape, strict=True))
-        count = 1
-        for length in made:
-            count *= length
+        array = nested([Rational(1 + at) for at in range(prod(made))], made)
         try:
-            dual(nested([Rational(1 + at) for at in range(count)], made))
+            dual(array if projection is None else projection(array))
         except ShapeError:
             continue
         return made

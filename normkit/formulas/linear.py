@@ -20,11 +20,8 @@ def table(values: Any) -> Any:
     return Tuple(*map(table, values)) if isinstance(values, tuple) else Rational(values)
 
 
-def parameter(name: str, values: Parameter, build: Builder, length: Any = None) -> Callable[..., Expr]:
-    """Name an array parameter; the result takes indices from 1.
-
-    With `length` the parameter is a vector that must have that many entries.
-    """
+def parameter(name: str, values: Parameter, build: Builder) -> Callable[..., Expr]:
+    """Name an array parameter; the result takes indices from 1."""
     if values not in build.tables:
         places, ranges = build.place([Integer(count) for count in values.shape])
         build.tables[values] = build.define(name, Listed(table(values.nested()), *places), (), ranges)
@@ -166,7 +163,7 @@ def _(linear: Flatten, x: Array, like: Array, build: Builder, scope: Scope) -> A
 def _(linear: Project, x: Array, like: Array, build: Builder, scope: Scope) -> Array:
     if linear.strict:
         inner = apply(linear.adjoint, x, like, build, scope)
-        return replace(x, entry=lambda at: Inside(x.entry(at), inner.entry(at)))
+        return build.array("Y", replace(x, entry=lambda at: Inside(x.entry(at), inner.entry(at))), scope)
     image = build.array("Y", x, scope)
     if linear.kind == "blockdiag":
         blocks = [block for block, size in enumerate(linear.sizes, start=1) for _ in range(size)]

@@ -4,21 +4,40 @@ from __future__ import annotations
 
 from typing import Any
 
-from sympy import Indexed, S, Symbol
+from sympy import Indexed, S, Symbol, preorder_traversal
 
 from normkit.formulas.formula import Definition, Formula
-from normkit.formulas.nodes import FirstArgmax, InverseEntry, Listed, Maximiser, RootOf, Singular
+from normkit.formulas.nodes import FirstArgmax, Inside, InverseEntry, Inverted, Listed, Maximiser, RootOf, Singular
 from normkit.formulas.printing import Printer, expression
+from normkit.inverse import InverseSlope
 
 
 def lines(formula: Formula) -> list[tuple[str, str, str]]:
     """Return (left, relation, right) of the result, then of every definition that it uses."""
+    functions = _functions(formula)
+    formula = formula.replace(
+        lambda node: isinstance(node, InverseSlope), lambda node: Inverted(functions[node.args[:3]], node.args[3])
+    )
     result = formula.result
     shown = [(expression(result.lhs), "=", expression(result.rhs))]
     groups: dict[Any, list[Definition]] = {}
     for definition in formula.where:
         groups.setdefault(_group(definition), []).append(definition)
-    return shown + [_line(group) for group in groups.values()]
+    shown += [_line(group) for group in groups.values()]
+    return shown + [_function(name, *parts) for parts, name in functions.items()]
+
+
+def _functions(formula: Formula) -> dict[tuple[Any, ...], Symbol]:
+    """Name the functions whose inverses a formula uses: f, f', ..."""
+    used = [node.args[:3] for node in preorder_traversal(formula) if isinstance(node, InverseSlope)]
+    return {parts: Symbol("f" + "'" * at) for at, parts in enumerate(dict.fromkeys(used))}
+
+
+def _function(name: Symbol, function: Any, low: Any, high: Any) -> tuple[str, str, str]:
+    """State a function that is inverted, with its domain where that is not all r >= 0."""
+    domain = rf"{expression(low)}\le r\le {expression(high)}" if high != S.Infinity else rf"r\ge {expression(low)}"
+    span = "" if (low, high) == (0, S.Infinity) else rf"\ \text{{for }}{domain}"
+    return (f"{expression(name)}(r)", "=", expression(function) + span)
 
 
 def _group(definition: Definition) -> Any:
@@ -46,10 +65,15 @@ def _line(group: list[Definition]) -> tuple[str, str, str]:
         return (expression(_label(first)), "=", printer.table(rhs.args[0]) + "^{-1}")
     if isinstance(rhs, Maximiser):
         return (expression(_label(first)), "=", expression(rhs))
+    if isinstance(rhs, Inside):
+        # Of a norm on a subspace: what its arrays must be.
+        return (expression(first.lhs), "=", f"{expression(rhs.args[0])}={expression(rhs.args[1])}")
     if isinstance(rhs, RootOf):
         named = expression(first.lhs)
         equation = printer.doprint(rhs.args[1].xreplace({rhs.args[0]: Symbol(named, positive=True)}))
         cap = "" if rhs.args[2] == S.Infinity else rf"\ \text{{(at most }}{expression(rhs.args[2])}\text{{)}}"
+        if int(rhs.args[3]):
+            return (named, ">0:", rf"{equation}>1\ \text{{(the least number)}}")
         return (named, ">0:", f"{equation}=1{cap}")
     return (expression(first.lhs), "=", expression(rhs))
 

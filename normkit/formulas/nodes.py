@@ -24,7 +24,6 @@ class Node(Expr):  # type: ignore[misc]
 
     def __new__(cls, *args: Any) -> Node:
         """Return the node of the arguments, made symbolic."""
-        """Take SymPy objects, or what becomes one."""
         made: Node = Expr.__new__(cls, *map(sympify, args))
         return made
 
@@ -125,6 +124,10 @@ class Maximiser(Node):
 
 class Inside(Node):
     """Inside(entry, projected): an entry that must equal its projection: the norm is one of a subspace."""
+
+
+class Inverted(Node):
+    """Inverted(f, at): the value at a point of the inverse of a named function; it is printed only."""
 
 
 class AtMost(Node):

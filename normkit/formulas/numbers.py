@@ -114,6 +114,9 @@ def _(expr: Singular, run: Evaluation, binding: Binding) -> Any:
     k = int(run(k, binding))
     if place == 0:
         return oo if k == 0 else values[k - 1] if k <= len(values) else Integer(0)
+    if values[0] == 0:
+        # Any vectors would do; the map of a stage whose array is zero is zero.
+        return Integer(0)
     vectors = left if place == 1 else right
     return vectors[int(run(row, binding)) - 1][k - 1]
 

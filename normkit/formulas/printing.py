@@ -27,6 +27,7 @@ from normkit.formulas.nodes import (
     Count,
     FirstArgmax,
     Inside,
+    Inverted,
     Largest,
     Listed,
     Maximiser,
@@ -43,6 +44,10 @@ ORDER = "_()"
 """Ends the name of a sorted array, whose entries are printed as order statistics."""
 SHOWN = 16
 """Longest table of numbers that is printed in full."""
+SHORT = 1024
+"""Largest denominator of a number in a table that is printed as a fraction."""
+Silent = AtMost | Inside | Vanishing
+"""Nodes that say what happens at rounding, outside a subspace and at zero: they print as what they hold."""
 
 
 class Printer(LatexPrinter):  # type: ignore[misc]
@@ -68,6 +73,7 @@ class Printer(LatexPrinter):  # type: ignore[misc]
         if isinstance(base, Abs) and expr.exp.is_even:
             return str(self._print(Pow(base.args[0], expr.exp)))
         marked = isinstance(base, Indexed) and any(mark in str(base.base) for mark in "^'")
+        marked = marked or isinstance(base, Inverted)
         if marked and expr.exp.is_Rational and expr.exp > 0 and expr.exp.p != 1:
             return rf"\left({self._print(base)}\right)^{{{self._print(expr.exp)}}}"
         return str(super()._print_Pow(expr))
@@ -94,7 +100,13 @@ class Printer(LatexPrinter):  # type: ignore[misc]
 
     def _print_sign(self, expr: Any, exp: str | None = None) -> str:
         power = "" if exp is None else f"^{{{exp}}}"
-        return rf"\operatorname{{sign}}{power}({self._print(expr.args[0])})"
+        opening, closing = _brackets(shown := str(self._print(expr.args[0])))
+        return rf"\operatorname{{sign}}{power}{opening}{shown}{closing}"
+
+    def _print_Relational(self, expr: Any) -> str:
+        """Print the side with the index first: SymPy turns comparisons round."""
+        turned = expr.rhs.has(Indexed) and not expr.lhs.has(Indexed)
+        return str(super()._print_Relational(expr.reversed if turned else expr))
 
     def _print_KroneckerDelta(self, expr: Any, exp: str | None = None) -> str:
         first, second = sorted(expr.args[:2], key=lambda arg: (arg.is_Integer, not arg.is_Symbol, str(arg)))
@@ -108,32 +120,37 @@ class Printer(LatexPrinter):  # type: ignore[misc]
 
     def _call(self, name: str, args: Any, exp: str | None) -> str:
         shown = ", ".join(self._print(arg) for arg in sorted(args, key=lambda arg: (not arg.is_number, str(arg))))
-        opening, closing = (r"\left(", r"\right)") if r"\frac" in shown or r"\sum" in shown else ("(", ")")
-        return f"{name}{'' if exp is None else f'^{{{exp}}}'}{opening}{shown}{closing}"
+        opening, closing = _brackets(shown)
+        return f"{name}{opening}{shown}{closing}{'' if exp is None else f'^{{{exp}}}'}"
 
     def _print_Sum(self, expr: Sum) -> str:
         signs = "".join(
             rf"\sum_{{{self._print(at)}={self._print(low)}}}^{{{self._print(high)}}} " for at, low, high in expr.limits
         )
-        body = self._print(expr.function)
-        return signs + (rf"\left({body}\right)" if isinstance(expr.function, Add) else body)
+        return signs + self._factor(expr.function)
 
     def _print_Mul(self, expr: Mul) -> str:
         """Print roots of numbers and sizes as one root; sums and cases after everything else."""
-        large = [factor for factor in expr.args if isinstance(factor, Sum | MaxOver | Piecewise | Add)]
+        if not expr.is_Mul:
+            # SymPy prints a reciprocal as a product too, by a call with the power itself.
+            return str(super()._print_Mul(expr))
+        large = [factor for factor in expr.args if isinstance(factor, Sum | MaxOver | Piecewise)]
         roots = [factor for factor in expr.args if isinstance(factor, Pow) and abs(factor.exp) == Rational(1, 2)]
         plain = [factor for factor in roots if not factor.has(Indexed, Sum, MaxOver)]
         rest = [factor for factor in expr.args if factor not in large and factor not in plain]
         if len(plain) < 2 and (not large or not plain + rest):
             return str(super()._print_Mul(expr))
-        text = "" if not rest else str(self._print(Mul(*rest)))
+        text = "" if not rest else self._factor(Mul(*rest))
         if text in ("1", "-1"):
             text = text[:-1]
         if plain:
             text += rf"\sqrt{{{self._print(Mul(*(factor**2 for factor in plain)))}}}"
-        return rf"{text}\,{' '.join(map(self._factor, large))}" if large else text
+        return rf"{text}\,{' '.join(map(self._print, large))}" if large else text
 
     def _factor(self, expr: Expr) -> str:
+        """Print an operand, a sum in brackets; what a silent node holds is what is seen."""
+        while isinstance(expr, Silent):
+            expr = expr.args[0]
         return rf"\left({self._print(expr)}\right)" if isinstance(expr, Add) else str(self._print(expr))
 
     # --- nodes ---------------------------------------------------------------------------------------------------
@@ -192,9 +209,20 @@ class Printer(LatexPrinter):  # type: ignore[misc]
             axes = r"\times ".join(map(str, shape))
             return rf"\text{{given, }}{axes}\text{{ numbers}}"
         if len(shape) == 1:
-            return "(" + ", ".join(map(self._print, values)) + ")"
-        rows = r" \\ ".join(" & ".join(map(self._print, row)) for row in values)
+            return "(" + ", ".join(map(self._number, values)) + ")"
+        rows = r" \\ ".join(" & ".join(map(self._number, row)) for row in values)
         return rf"\begin{{pmatrix}} {rows} \end{{pmatrix}}"
+
+    def _number(self, value: Expr) -> str:
+        """Print a number of a table: a float that is no short fraction by the decimals that name it."""
+        if not value.is_Rational or value.q <= SHORT:
+            return str(self._print(value))
+        mantissa, _, power = repr(float(value)).partition("e")
+        return rf"{mantissa} \cdot 10^{{{int(power)}}}" if power else mantissa
+
+    def _print_Inverted(self, expr: Inverted) -> str:
+        opening, closing = _brackets(shown := str(self._print(expr.args[1])))
+        return f"{self._print(expr.args[0])}^{{-1}}{opening}{shown}{closing}"
 
     def _print_RootOf(self, expr: RootOf) -> str:
         unknown, left, cap, _ = expr.args
@@ -223,11 +251,7 @@ class Printer(LatexPrinter):  # type: ignore[misc]
     def _print_AtMost(self, expr: AtMost) -> str:
         return str(self._print(expr.args[0]))
 
-    def _print_Inside(self, expr: Inside) -> str:
-        return str(self._print(expr.args[0]))
-
-    def _print_Vanishing(self, expr: Vanishing) -> str:
-        return str(self._print(expr.args[0]))
+    _print_Inside = _print_Vanishing = _print_AtMost
 
     def _print_ExprCondPair(self, expr: Any) -> str:
         return str(self._print(expr.args[0]))
@@ -240,6 +264,12 @@ class Printer(LatexPrinter):  # type: ignore[misc]
             for value, condition in expr.args
         ]
         return r"\begin{cases} " + r" \\ ".join(rows) + r" \end{cases}"
+
+
+def _brackets(shown: str) -> tuple[str, str]:
+    """Return brackets as high as what they hold."""
+    high = any(mark in shown for mark in (r"\frac", r"\sum", r"\begin"))
+    return (r"\left(", r"\right)") if high else ("(", ")")
 
 
 def _replaced(text: str, places: dict[str, str]) -> str:

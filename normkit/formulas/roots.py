@@ -109,7 +109,8 @@ class Level:
         """Return the share of the upper side of a jump that makes the equation 1."""
         below = self.named("E", self.total(self.stage.equation, self.kappa))
         above = self.named("E^{+}", self.total(self.stage.equation, self.after))
-        return Piecewise((S.Zero, Eq(above, below)), ((1 - below) / (above - below), True))
+        share = Piecewise((S.Zero, Eq(above, below)), ((1 - below) / (above - below), True))
+        return self.named(r"\theta", share)
 
     def _stopped(self, smooth: Callable[[Place], Expr]) -> Callable[[Place], Expr]:
         """Return place -> entry at the limit, where the first largest entry takes what is left."""

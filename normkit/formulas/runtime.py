@@ -40,12 +40,19 @@ def _split(kind, rule, low, high, count):
     return (found or places[-1:])[0] if kind == "first" else (found or places[:1])[-1]
 
 
-def _singular(place, row, k, grid):
+@cache
+def _decomposition(grid):
     import numpy as np
 
-    left, values, right = np.linalg.svd(np.array(grid, dtype=float), full_matrices=False)
+    return np.linalg.svd(np.array(grid, dtype=float), full_matrices=False)
+
+
+def _singular(place, row, k, grid):
+    left, values, right = _decomposition(tuple(map(tuple, grid)))
     if place == 0:
         return math.inf if k == 0 else float(values[k - 1]) if k <= len(values) else 0.0
+    if values[0] == 0:
+        return 0.0
     return float(left[row - 1, k - 1] if place == 1 else right[k - 1, row - 1])
 
 

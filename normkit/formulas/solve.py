@@ -67,12 +67,6 @@ def above(value: Any) -> Any:
     return value - 1 if value.is_real and value.is_finite else oo
 
 
-def _between(low: Any, high: Any, point: Any) -> Any:
-    """Keep a point off the ends of its interval, so that both ends move."""
-    margin = (high - low) * Rational(1, 10**8)
-    return min(max(point, low + margin), high - margin)
-
-
 @lru_cache(maxsize=64)
 def _compiled(function: Expr) -> Callable[[Any], Any]:
     made: Callable[[Any], Any] = lambdify(r, function, "mpmath")

@@ -44,8 +44,7 @@ def forward(map_: DualityMap, x: Array, build: Builder, scope: Scope) -> Run:
 
 @singledispatch
 def forward_stage(stage: Any, map_: DualityMap, x: Array, build: Builder, scope: Scope) -> Run:
-    """Return the symbolic value of a stage at x, and its pullback."""
-    """Return the value and the pullback of one kind of stage; register new kinds here."""
+    """Return the symbolic value of one kind of stage at x, and its pullback; register new kinds here."""
     raise TypeError(f"no formula for the stage {type(stage).__name__}; add one to formulas/stages.py")
 
 

@@ -2,17 +2,35 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
-from sympy import Basic, Dummy, Expr, Indexed, IndexedBase, Piecewise, Sum, Symbol, Tuple
+from sympy import (
+    Basic,
+    Dummy,
+    Expr,
+    Indexed,
+    IndexedBase,
+    Max,
+    Min,
+    Piecewise,
+    Sum,
+    Symbol,
+    Tuple,
+    default_sort_key,
+)
 
 from normkit.formulas.arrays import unused
 from normkit.formulas.formula import Definition, Formula
-from normkit.formulas.nodes import MaxOver, Node
+from normkit.formulas.nodes import MaxOver, Node, RootOf, Singular
+from normkit.inverse import r
 
 LETTERS = ["i", "j", "k", "l", "p", "q", "h", "i'", "j'", "k'", "l'", "p'", "q'", "h'"]
+
+LONG = 4
+"""Operations from which a number that is needed twice gets a name."""
 
 
 def assemble(
@@ -26,6 +44,7 @@ def assemble(
     """Return the formula of a result with the definitions that it needs, in order of use; `keep` names stay."""
     definitions = _needed(result, list(definitions))
     result, definitions = _inlined(result, definitions, keep)
+    result, definitions = _shared(result, definitions)
     where = [_lettered(definition) for definition in definitions]
     fixed = Tuple(*(length or 0 for length in shape))
     return _unprimed(Formula(variable, _lettered(result), Tuple(*where), Tuple(*lengths), fixed))
@@ -93,8 +112,35 @@ def _removable(definition: Definition, users: Sequence[Definition]) -> bool:
     if len(users) != 1 or sum(_is_use(node, definition) for node in _preorder(users[0].rhs)) != 1:
         return False
     user = users[0]
+    if isinstance(user.rhs, Singular) and not rhs.is_Indexed:
+        return False
     loops = rhs.has(Sum, MaxOver)
     return not (loops and user.ranges) and not (loops and user.rhs.has(Node))
+
+
+def _shared(result: Definition, definitions: list[Definition]) -> tuple[Definition, list[Definition]]:
+    """Name the numbers that are written out more than once, the longest first."""
+    rows, names = [*definitions, result], list[Dummy]()
+    while repeated := _repeated(rows, names):
+        names.append(base := Dummy(real=True))
+        first = next(at for at, row in enumerate(rows) if row.rhs.has(repeated))
+        rows = [Definition(row.lhs, row.rhs.xreplace({repeated: base}), row.ranges) for row in rows]
+        rows.insert(first, Definition(base, repeated, Tuple()))
+    order = [row.lhs for row in rows if row.lhs in names]
+    numbered = {name: Symbol(f"c_{{{at}}}", real=True) for at, name in enumerate(order, start=1)}
+    rows = [row.xreplace(numbered) for row in rows]
+    return rows[-1], rows[:-1]
+
+
+def _repeated(rows: Sequence[Definition], names: Sequence[Dummy]) -> Expr | None:
+    """Return the longest sum that occurs twice and is the same number at every index; `names` are numbers."""
+    counts = Counter(node for row in rows for node in _preorder(row.rhs) if node.is_Add)
+    twice = [node for node, count in counts.items() if count > 1 and not node.atoms(Dummy).difference(names)]
+    if not twice:
+        return None
+    unknowns = {r} | {node.args[0] for row in rows for node in row.rhs.atoms(RootOf)}
+    long = [node for node in twice if not node.free_symbols & unknowns and node.count_ops() >= LONG]
+    return max(long, key=lambda node: node.count_ops(), default=None)
 
 
 def _is_use(expr: Basic, definition: Definition) -> bool:
@@ -127,6 +173,9 @@ def _lettered(definition: Definition) -> Definition:
 
 
 def _preorder(expr: Basic) -> list[Basic]:
-    from sympy import preorder_traversal
-
-    return list(preorder_traversal(expr))
+    """Return an expression and its parts from left to right, in an order that is always the same."""
+    parts = sorted(expr.args, key=default_sort_key) if isinstance(expr, Max | Min) else expr.args
+    if isinstance(expr, Sum | MaxOver):
+        # The ranges are read before the body.
+        parts = (*parts[1:], parts[0])
+    return [expr, *(node for part in parts for node in _preorder(part))]

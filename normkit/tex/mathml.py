@@ -26,8 +26,19 @@ def _show(node: Tex) -> str:
 
 
 def _row(nodes: tuple[Tex, ...]) -> str:
-    shown = [_show(node) for node in nodes if node != EMPTY]
+    nodes = tuple(node for node in nodes if node != EMPTY)
+    shown = []
+    for node, after in zip(nodes, (*nodes[1:], EMPTY), strict=True):
+        shown.append(_show(node))
+        if node.kind == "script" and node.parts[0].kind == "large" and _large(after):
+            shown.append('<mspace width="0.17em"/>')
     return shown[0] if len(shown) == 1 else f"<mrow>{''.join(shown)}</mrow>"
+
+
+def _large(node: Tex) -> bool:
+    """Tell whether a node is an operator in words, as max is, with or without limits."""
+    core = node.parts[0] if node.kind == "script" else node
+    return core.kind == "large" and len(core.text) > 1
 
 
 class _Show:
@@ -122,7 +133,7 @@ class _Show:
                 for at, cell in enumerate(row.parts)
             )
             rows += f"<mtr>{cells}</mtr>"
-        style = ' displaystyle="true"' if node.text == "aligned" else ""
+        style = ' displaystyle="true"' if node.text in ("aligned", "cases") else ""
         body = f'<mtable class="{node.text}"{style}>{rows}</mtable>'
         opening, closing = {"cases": ("{", ""), "pmatrix": ("(", ")")}.get(node.text, ("", ""))
         left = f'<mo fence="true" stretchy="true" form="prefix">{opening}</mo>' if opening else ""

@@ -77,14 +77,14 @@ def _opens(node: Tex) -> bool:
 
 def _script(base: Tex, sub: Tex, sup: Tex) -> str:
     text = _show(base)
-    if sub != EMPTY:
-        text += f"_{_tight(_show(sub))}"
-    if sup != EMPTY:
-        power = _show(sup).strip()
+    below = "" if sub == EMPTY else f"_{_tight(_show(sub))}"
+    power = _show(sup).strip()
+    if power and (set(power) <= set("′") or (set(power) <= set("⋆⊤*") and not below)):
+        return f"{text}{power}{below}"
+    text += below
+    if power:
         raised = power.translate(RAISED)
         short = all(mark in "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ⁿ" for mark in raised)
-        if power and set(power) <= set("′⋆⊤*"):
-            return f"{_show(base)}{power}" if sub == EMPTY else f"{text}^{power}"
         text += raised if short else f"^{_tight(power)}"
     return text + (" " if base.kind == "large" else "")
 
@@ -93,7 +93,7 @@ def _tight(text: str) -> str:
     text = text.strip()
     squeezed = re.sub(r" ([=≤≥<>→]) ", r"\1", text)
     squeezed = squeezed.replace(" ", "") if re.fullmatch(r"[\w ]+", squeezed) else squeezed
-    return squeezed if len(squeezed) == 1 or re.fullmatch(r"\w+", squeezed) else f"{{{squeezed}}}"
+    return squeezed if len(squeezed) == 1 or re.fullmatch(r"[^\W_]+", squeezed) else f"{{{squeezed}}}"
 
 
 def _grouped(text: str) -> str:
