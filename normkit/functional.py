@@ -30,6 +30,10 @@ m = Symbol("m", integer=True, positive=True)
 """Rows (fan-out) of the array that a stage sees; 1 for a vector."""
 n = Symbol("n", integer=True, positive=True)
 """Columns (fan-in) of the array that a stage sees; the length of a vector."""
+rows = Symbol("rows", integer=True, positive=True)
+"""Rows of the matrix whose singular values a stage sees: below a `Lift` only."""
+columns = Symbol("columns", integer=True, positive=True)
+"""Columns of that matrix."""
 i = Symbol("i", integer=True, positive=True)
 """Rank of an entry after sorting, counted from 1."""
 j = Symbol("j", integer=True, nonnegative=True)

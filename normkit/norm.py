@@ -12,7 +12,7 @@ from sympy import Expr, sympify
 
 from normkit import registry
 from normkit.errors import NoClosedForm, ParameterError
-from normkit.functional import Functional, m, n, scaled
+from normkit.functional import Functional, columns, m, n, rows, scaled
 from normkit.linear import Linear
 
 
@@ -288,10 +288,12 @@ def scale(factor: Any, norm: Norm) -> Norm:
     factor = exact(factor)
     if isinstance(norm, Scaled):
         factor, norm = factor * norm.factor, norm.of
-    allowed = {n} if norm.ndim == 1 else {m, n}
+    # A gauge of singular values may have a coefficient of the matrix, which calculus.pairs makes; no spec can name it.
+    allowed = {n, rows, columns} if norm.ndim == 1 else {m, n}
     if not factor.free_symbols <= allowed:
         names = sorted(map(str, factor.free_symbols - allowed))
-        raise ParameterError(f"a coefficient of {norm} may use {sorted(map(str, allowed))}; got {', '.join(names)}")
+        known = "['n']" if norm.ndim == 1 else "['m', 'n']"
+        raise ParameterError(f"a coefficient of {norm} may use {known}; got {', '.join(names)}")
     if not factor.is_positive or factor.is_finite is False:
         raise ParameterError(f"a norm is scaled by a positive number; got {factor}")
     return norm if factor == 1 else Scaled(factor, norm)

@@ -43,6 +43,7 @@ EXAMPLES = [example for cls in nk.norms().values() for example in cls.examples()
 SPECS = [
     "rms->rms", "sqrt(n/m)*spectral", "(2*rms)->(3*l2)", "spectral/sqrt(Max(1, m/n))", "l1->rms", "topk(2)->linf",
     "l1->topk(2)", "max(linf, 3/4*l1)", "max(2*linf, 3*l2)", "3*l1 + 2*l2", "2*linf + l1", "lp(3) + 1/2*lp(3/2)",
+    "linf + 2*lp(3)", "max(l1, 3/2*lp(3))", "max(rms->rms, fro)", "rms->rms + 1/10*nuclear",
     "max(lp(4), 2*lp(4/3))", "linf + 2*owl([3, 2, 2, 1, 1/2])", "max(owl([3, 2, 1, 1, 0]), 2*l2)",
     "rows(topk(2), l2)", "cols(ksupport(2), lp(3))", "rows(l1, ballsum(linf, l2))", "rows(linf, 1/n*l1)",
     "entries(ksupport(3))", "entries(max(linf, 1/2*l1))", "lift(owl([3, 2, 1]))", "lift(max(linf, 1/2*l1))",

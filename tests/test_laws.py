@@ -82,6 +82,8 @@ CONSTRUCTED = {
     "transpose with shape": nk.Transposed(sqrt(n / m) * nk.Rows(nk.L1(), nk.Linf())),
     "ball sum of three": nk.BallSum((nk.Spectral(), nk.Frobenius(), nk.Max())),
     "infimal convolution of mixed": nk.InfConv((nk.Rows(nk.L1(), nk.L2()), 2 * nk.Max())),
+    "maximum that depends on the shape": nk.Maximum((nk.Induced(nk.RMS(), nk.RMS()), nk.Frobenius())),
+    "sum that depends on the shape": nk.Plus((sqrt(n / m) * nk.Spectral(), m * nk.Nuclear())),
     "dual of a dual in rows": nk.Rows(nk.OWL([2, 1, 1, 0]).dual, nk.L1()),
     "nested": nk.InfConv((nk.BallSum((nk.Spectral(), nk.Max())), Integer(2) * nk.Induced(nk.L1(), nk.L2()))),
 }

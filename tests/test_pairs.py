@@ -5,6 +5,7 @@ from __future__ import annotations
 import cvxpy as cp
 import numpy as np
 import pytest
+from oracles import oracle_dual
 
 import normkit as nk
 
@@ -205,7 +206,7 @@ def test_common_factor_of_the_shape_passes_through():
 
 @pytest.mark.parametrize(
     "spec",
-    ["max(spectral, 4*max)", "rows(l1, l2) + fro", "kp(2, 2) + l1", "orlicz(x**3) + l1", "sqrt(n/m)*spectral + fro"],
+    ["max(spectral, 4*max)", "rows(l1, l2) + fro", "kp(2, 2) + l1", "orlicz(x**3) + l1", "sqrt(n/m)*max + fro"],
 )
 def test_what_is_not_closed_says_so(spec):
     norm = nk.norm(spec)
@@ -268,3 +269,38 @@ def test_examples_round_trip(name):
     for norm in nk.norms()[name].examples():
         assert nk.norm(str(norm)) == norm
         assert norm.dual.dual == norm
+
+
+# --- coefficients that depend on the shape of the matrix --------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        "rms->rms + fro",
+        "max(rms->rms, 1/2*nuclear)",
+        "max(sqrt(n/m)*spectral, fro)",
+        "ballsum(rms->rms, fro, 1/2*nuclear)",
+        "schatten(3) + rms->rms",
+    ],
+)
+@pytest.mark.parametrize("shape", [(3, 2), (2, 3), (3, 3), (1, 3)])
+def test_unitarily_invariant_parts_may_depend_on_the_shape(spec: str, shape: tuple[int, ...]) -> None:
+    norm, g = nk.norm(spec), np.random.default_rng(1).standard_normal(shape)
+    for backend in ("reference", "cpu"):
+        assert nk.dual_value(norm, g, backend=backend) == pytest.approx(oracle_dual(norm, g), rel=1e-6)
+        t = nk.dualize(norm, g, backend=backend)
+        assert nk.certify(norm, g, t).holds(1e-12)
+    assert nk.norm(str(norm)) == norm
+
+
+def test_the_source_of_a_norm_that_depends_on_the_shape_says_so() -> None:
+    source = nk.compile("max(rms->rms, fro)").source
+    assert "bound to every shape" in source and "def " in source
+
+
+def test_every_search_has_a_formula() -> None:
+    from normkit.backends.search import ALGORITHMS
+    from normkit.formulas import search
+
+    assert set(search.ALGORITHMS) == set(search.BALLS) == set(ALGORITHMS)

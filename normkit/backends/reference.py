@@ -20,6 +20,7 @@ from normkit.backends.roots import RootRun
 from normkit.backends.scalar import function
 from normkit.backends.search import ALGORITHMS
 from normkit.backends.weights import weights
+from normkit.codegen.binding import bind
 from normkit.codegen.plan import (
     AtomicPlan,
     CombinePlan,
@@ -207,7 +208,7 @@ def _(plan: LiftPlan, x: Array, context: Context) -> tuple[float, Pullback]:
         return _zero(x)
     left, sigma, right = np.linalg.svd(x, full_matrices=False)
     real = sigma > np.sqrt(max(x.shape)) * context.eps * sigma[0]
-    value, inner = forward(plan.inner, sigma, context)
+    value, inner = forward(bind(plan.inner, *x.shape), sigma, context)
     return value, lambda coefficient: (left * np.where(real, inner(coefficient), 0.0)) @ right
 
 

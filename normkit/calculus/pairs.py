@@ -13,6 +13,7 @@ from typing import Literal
 
 from sympy import Expr, Integer, Max, Min, oo
 
+from normkit.calculus.induced import Induced
 from normkit.calculus.mixed import Entries
 from normkit.calculus.mixed import Max as Largest
 from normkit.calculus.mixed import Sum as SumOfEntries
@@ -23,7 +24,7 @@ from normkit.catalogue.lp import L1, L2, Linf
 from normkit.catalogue.ranked import prefix_ratio, weighted
 from normkit.catalogue.spectral import Frobenius
 from normkit.errors import ParameterError
-from normkit.functional import Functional, Lift, Map, Search, Weights, scaled
+from normkit.functional import Functional, Lift, Map, Search, Weights, columns, m, n, rows, scaled
 from normkit.linear import Flatten
 from normkit.norm import Norm, Scaled, scale
 
@@ -60,7 +61,7 @@ def _dual(parts: tuple[Norm, ...], operation: Operation) -> Functional:
     if common is not None:
         rest = tuple(scale(1 / common, part) for part in parts)
         return scaled(1 / common, _dual(rest, operation))
-    gauges = [part.gauge for part in parts]
+    gauges = [_gauge(part) for part in parts]
     if parts[0].ndim > 1 and all(gauges):
         return Lift(_vectors(tuple(gauge for gauge in gauges if gauge), operation, parts))
     entries = [of_entries(part) for part in parts]
@@ -89,6 +90,14 @@ def _common_factor(parts: tuple[Norm, ...]) -> Expr | None:
         return None
     same = all(factor is not None and (factor / first).is_number for factor in factors)
     return first if same else None
+
+
+def _gauge(norm: Norm) -> Norm | None:
+    """Return the gauge of a unitarily invariant norm, its coefficient in the rows and columns of the matrix."""
+    plain = norm.lowered() if isinstance(norm, Induced) and norm.gauge is None and norm.operator() is None else norm
+    if isinstance(plain, Scaled) and plain.of.gauge is not None and not plain.factor.is_number:
+        return scale(plain.factor.xreplace({m: rows, n: columns}), plain.of.gauge)
+    return plain.gauge
 
 
 def of_entries(norm: Norm) -> Norm | None:

@@ -158,7 +158,7 @@ Rule = Callable[[tuple[Norm, ...]], Functional]
 
 def unknown_pair(parts: tuple[Norm, ...], operation: str) -> NoClosedForm:
     """Return the error for parts whose sum or maximum has no dual in closed form here."""
-    listed = f" {operation} ".join(map(str, parts))
+    listed = f" {operation} ".join(map(str, parts)) if operation == "+" else f"max({', '.join(map(str, parts))})"
     return NoClosedForm(
         f"the dual of {listed} has no closed form here. Closed: sums and maxima of two among l1, linf, topk, owl, "
         "duals of these and l2, or of two lp norms; of vectors, of entries, or of singular values alike",

@@ -12,7 +12,7 @@ from normkit.codegen.inverses import inverse_source
 from normkit.codegen.plan import Scalar
 from normkit.codegen.stable import stable
 from normkit.errors import ParameterError
-from normkit.functional import m, n
+from normkit.functional import columns, m, n, rows
 from normkit.inverse import InverseSlope, r
 
 EXACT = 2**53
@@ -121,6 +121,8 @@ def _float(number: Expr) -> str:
 def scalar(expr: Any, arguments: Iterable[Symbol] = ()) -> Scalar:
     """Lower an expression to a `Scalar` of the given arguments followed by `m` and `n`.
 
+    `rows` and `columns` may stay free: a lift binds them (`normkit.codegen.binding`).
+
     Raises
     ------
     ValueError
@@ -128,7 +130,7 @@ def scalar(expr: Any, arguments: Iterable[Symbol] = ()) -> Scalar:
     """
     names = (*arguments, m, n)
     expr = sympify(expr)
-    strange = expr.free_symbols - set(names)
+    strange = expr.free_symbols - {*names, rows, columns}
     if strange:
         raise ValueError(f"the scalar {expr} uses {sorted(map(str, strange))}, which its stage does not bind")
     # Integers as floats: Python's int division and powers would follow other rules than the kernels'.

@@ -10,7 +10,7 @@ from sympy import Abs, And, Dummy, Expr, Indexed, IndexedBase, Integer, Kronecke
 
 from normkit.formulas.formula import Definition, index_of
 from normkit.formulas.nodes import Listed
-from normkit.functional import a, m, n
+from normkit.functional import a, columns, m, n, rows
 
 Place = tuple[Expr, ...]
 Scope = tuple[tuple[Dummy, Expr], ...]
@@ -41,6 +41,8 @@ class Array:
         If the array is the first of these whose condition holds.
     name : str
         LaTeX of the array, to build names on.
+    matrix : (Expr, Expr) or None
+        Rows and columns of the matrix of which these are the singular values.
     """
 
     lengths: tuple[Expr, ...]
@@ -53,14 +55,18 @@ class Array:
     choice: tuple[Any, ...] | None = None
     cases: tuple[tuple[Array, Any], ...] | None = None
     name: str = "x"
+    matrix: tuple[Expr, Expr] | None = None
 
     def magnitude(self, place: Place) -> Expr:
         """Return the absolute value of an entry."""
         return self.entry(place) if self.nonnegative else Abs(self.entry(place))
 
     def scalars(self, expr: Any) -> Any:
-        """Put the array's rows and columns for `m` and `n`."""
-        return expr.xreplace({m: self.size[0], n: self.size[1]})
+        """Put the array's rows and columns for `m` and `n`, and those of its matrix for `rows` and `columns`."""
+        sizes = {m: self.size[0], n: self.size[1]}
+        if self.matrix is not None:
+            sizes |= {rows: self.matrix[0], columns: self.matrix[1]}
+        return expr.xreplace(sizes)
 
     def signed(self, slope: Any, place: Place) -> Expr:
         """Return sign(entry) * slope(a = magnitude); a slope c*a becomes c*entry."""

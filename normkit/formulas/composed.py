@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from sympy import Expr, Integer, KroneckerDelta, Max, Min, S, Sum, Tuple, sqrt
+from sympy import Expr, Integer, KroneckerDelta, Max, Min, S, Sum, Tuple, sqrt, symbols
 
 from normkit.formulas.arrays import Array, Builder, Place, Scope, cases, one_hot, vector
 from normkit.formulas.linear import apply
@@ -97,22 +97,41 @@ def _(stage: Lift, map_: DualityMap, x: Array, build: Builder, scope: Scope) -> 
     x = build.array("Y", x, scope)
     place, (over_rows, over_columns) = build.place(x.lengths)
     body, count = x.entry(place), Min(*x.lengths)
+    same = body.xreplace(dict(zip(place, symbols("i j"), strict=True)))
 
     def singular(which: int, name: str, **assumptions: bool) -> Callable[..., Expr]:
+        key = (name, same, scope)
+        if key in build.tables:  # one decomposition, however many parts of a norm take it
+            return build.tables[key]
         k, row = build.index(), build.index()
         node = Singular(which, row if which else S.One, k, body, over_rows, over_columns)
         rows = [] if not which else [Tuple(row, Integer(1), x.lengths[which - 1])]
-        return build.define(name, node, scope, [*rows, Tuple(k, Integer(1), count)], **assumptions)
+        build.tables[key] = build.define(name, node, scope, [*rows, Tuple(k, Integer(1), count)], **assumptions)
+        return build.tables[key]
 
     sigma = singular(0, r"\sigma", nonnegative=True)
     values = Array(
-        (count,), lambda at: sigma(*at), (Integer(1), count), nonnegative=True, decreasing=True, name=r"\sigma"
+        (count,),
+        lambda at: sigma(*at),
+        (Integer(1), count),
+        nonnegative=True,
+        decreasing=True,
+        name=r"\sigma",
+        matrix=x.size,
     )
     inner = forward(map_.parts[0], values, build, scope)
 
     def pull(coefficient: Expr) -> Array:
         left, right = singular(1, "U"), singular(2, "V")
         return spread(inner.pull(coefficient), left, right)
+
+    def numerical_rank() -> Expr:
+        key = ("r", same, scope)
+        if key not in build.tables:
+            k = build.index()
+            nonzero = Count(sigma(k) > sqrt(Max(*x.lengths)) * eps * sigma(Integer(1)), Tuple(k, Integer(1), count))
+            build.tables[key] = build.define("r", nonzero, scope, integer=True, nonnegative=True)
+        return build.tables[key]()
 
     def spread(shares: Array, left: Callable[..., Expr], right: Callable[..., Expr]) -> Array:
         """U diag(shares) V'."""
@@ -122,8 +141,7 @@ def _(stage: Lift, map_: DualityMap, x: Array, build: Builder, scope: Scope) -> 
             (k,), share = shares.hot, shares.entry(shares.hot)
             return replace(x, entry=lambda at: share * left(at[0], k) * right(at[1], k), nonnegative=False)
         k = build.index()
-        nonzero = Count(sigma(k) > sqrt(Max(*x.lengths)) * eps * sigma(Integer(1)), Tuple(k, Integer(1), count))
-        rank = build.define("r", nonzero, scope, integer=True, nonnegative=True)()
+        rank = numerical_rank()
         share = shares.entry((k,))
         constant, share = share.as_independent(k, as_Add=False) if not share.is_Piecewise else (S.One, share)
         if not (share.is_Pow or share.is_Indexed or share.is_number):

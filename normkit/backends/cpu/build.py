@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from functools import singledispatch
+from dataclasses import dataclass
+from functools import lru_cache, singledispatch
+from typing import Any
+
+import numpy as np
 
 from normkit.backends.cpu.composite import AtomicNode, CombineNode, MixedNode, ScaleNode, linear_node
 from normkit.backends.cpu.lift import LiftNode
-from normkit.backends.cpu.node import Node
+from normkit.backends.cpu.node import Array, Floats, Node, Pull
 from normkit.backends.cpu.ranked import RankedNode
 from normkit.backends.cpu.reduce import MaxNode, SumNode
 from normkit.backends.cpu.root import RootNode
 from normkit.backends.cpu.search import SearchNode
+from normkit.codegen.binding import bind, is_bound
 from normkit.codegen.plan import (
     AtomicPlan,
     CombinePlan,
@@ -70,7 +75,40 @@ def _(plan: MapPlan, eps: float) -> Node:
 
 @build.register
 def _(plan: LiftPlan, eps: float) -> Node:
-    return LiftNode(build(plan.inner, eps), eps)
+    return LiftNode(build(plan.inner, eps), eps) if is_bound(plan.inner) else ShapedNode(plan, eps)
+
+
+@dataclass(frozen=True)
+class ShapedNode(Node):
+    """A lift whose inner plan depends on the rows and columns of the matrix: a node for each shape."""
+
+    plan: LiftPlan
+    eps: float
+
+    def value(self, x: Array) -> Floats:
+        """Return the values of all items."""
+        return self._node(x).value(x)
+
+    def forward(self, x: Array) -> tuple[Floats, Pull]:
+        """Return the values, and the map."""
+        return self._node(x).forward(x)
+
+    def map(self, x: Array, coefficients: Floats, out: Array) -> Floats:
+        """Write the map; return the values."""
+        return self._node(x).map(x, coefficients, out)
+
+    def texts(self, dtype: np.dtype[Any]) -> list[str]:
+        """Return the loops for a matrix of one entry, and say so."""
+        note = "# rows and columns are bound to every shape that comes; these are the loops for 1 x 1\n"
+        return [note + text for text in _for_shape(self.plan, self.eps, 1, 1).texts(dtype)]
+
+    def _node(self, x: Array) -> Node:
+        return _for_shape(self.plan, self.eps, int(x.shape[2]), int(x.shape[3]))
+
+
+@lru_cache(maxsize=1024)
+def _for_shape(plan: LiftPlan, eps: float, rows: int, columns: int) -> Node:
+    return LiftNode(build(bind(plan.inner, rows, columns), eps), eps)
 
 
 @build.register
