@@ -84,6 +84,35 @@ def sum_lps(y: Vector, w: Vector, v: Vector, scalars: Vector) -> tuple[Vector, A
     return t, a * power_norm(t, p) + b * power_norm(t, r)
 
 
+def max_l1_lp(y: Vector, w: Vector, v: Vector, scalars: Vector) -> tuple[Vector, Any]:
+    """max(a l1, b lp): y - level on a head is along t^(p-1); level 0 if lp alone rules, else with both norms equal."""
+    a, b, p = scalars
+
+    def cut(level: Any) -> Vector:
+        return [max(each - level, mpmath.mpf(0)) ** (1 / (p - 1)) for each in y]
+
+    def wide(level: Any) -> bool:
+        t = cut(level)
+        return bool(a * mpmath.fsum(t) > b * power_norm(t, p))
+
+    t = cut(between(wide, 0, y[0])[0]) if wide(mpmath.mpf(0)) else cut(mpmath.mpf(0))
+    return t, max(a * mpmath.fsum(t), b * power_norm(t, p))
+
+
+def sum_linf_lp(y: Vector, w: Vector, v: Vector, scalars: Vector) -> tuple[Vector, Any]:
+    """a linf + b lp: y = u + (y - tau)_+ with u along t^(p-1), |u|_q = nu b and the rest of l1 norm nu a."""
+    a, b, p = scalars
+    q = p / (p - 1)
+
+    def low(tau: Any) -> bool:
+        rest = mpmath.fsum(max(each - tau, mpmath.mpf(0)) for each in y)
+        return bool(b * rest > a * power_norm([min(each, tau) for each in y], q))
+
+    tau = between(low, 0, y[0])[1]
+    t = [min(each, tau) ** (q - 1) for each in y]
+    return t, a * t[0] + b * power_norm(t, p)
+
+
 def dual_box(y: Vector, w: Vector, v: Vector, p: Vector) -> tuple[Vector, Any]:
     """N = dual(box(lo, hi, c)): t = y / theta, theta = clip(y / level, lo, hi) of sum c, or hi if that fits."""
     low, high, budget = p

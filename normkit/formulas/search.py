@@ -19,7 +19,7 @@ from normkit.formulas.pools import (
     sum_owl_dual,
     sum_owl_l2,
 )
-from normkit.formulas.powers import dual_box, max_lps, sum_lps
+from normkit.formulas.powers import dual_box, max_l1_lp, max_lps, sum_linf_lp, sum_lps
 
 
 def maximiser(algorithm: str, y: Vector, w: Vector, v: Vector, scalars: Vector) -> Vector:
@@ -40,7 +40,7 @@ ALGORITHMS: dict[str, Callable[[Vector, Vector, Vector, Vector], tuple[Vector, A
     rule.__name__: rule
     for rule in (
         max_owl_l2, sum_owl_l2, max_dual_l2, sum_dual_l2, max_owl_dual, sum_owl_dual, max_owls, sum_duals, max_lps,
-        sum_lps, dual_box,
+        sum_lps, max_l1_lp, sum_linf_lp, dual_box,
     )
 }  # fmt: skip
 """Searches by the name that a `Search` stage gives: each returns t up to scale, and N(t)."""
@@ -60,6 +60,8 @@ BALLS: dict[str, tuple[str, ...]] = {
     "sum_duals": ("+", GAUGE, GAUGE2),
     "max_lps": (r"\max", *POWERS),
     "sum_lps": ("+", *POWERS),
+    "max_l1_lp": (r"\max", r"<0>\|u\|_1", r"<1>\|u\|_{[2]}"),
+    "sum_linf_lp": ("+", r"<0>\|u\|_\infty", r"<1>\|u\|_{[2]}"),
     "dual_box": ("+", r"\max_{[0]\le\theta_k\le [1],\ \sum_k\theta_k\le [2]} \sqrt{\sum_k\theta_k u_k^2}"),
 }
 """LaTeX of the norm whose ball is searched: operation and parts; <0> is scalar 0 as a factor, [0] as it is."""
