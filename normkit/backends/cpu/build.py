@@ -1,4 +1,4 @@
-"""Plan -> tree of nodes."""
+"""Plan -> tree of nodes. Loops are imported by the nodes that run them: a large SVD starts without numba."""
 
 from __future__ import annotations
 
@@ -8,13 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from normkit.backends.cpu.composite import AtomicNode, CombineNode, MixedNode, ScaleNode, linear_node
-from normkit.backends.cpu.lift import LiftNode
 from normkit.backends.cpu.node import Array, Floats, Node, Pull
-from normkit.backends.cpu.ranked import RankedNode
-from normkit.backends.cpu.reduce import MaxNode, SumNode
-from normkit.backends.cpu.root import RootNode
-from normkit.backends.cpu.search import SearchNode
 from normkit.codegen.binding import bind, is_bound
 from normkit.codegen.plan import (
     AtomicPlan,
@@ -39,50 +33,83 @@ def build(plan: Plan, eps: float) -> Node:
 
 @build.register
 def _(plan: ReducePlan, eps: float) -> Node:
+    from normkit.backends.cpu.reduce import MaxNode, SumNode
+
     return SumNode(plan) if plan.op == "sum" else MaxNode(plan)
 
 
 @build.register
 def _(plan: RankedPlan, eps: float) -> Node:
+    from normkit.backends.cpu.ranked import RankedNode
+
     return RankedNode(plan)
 
 
 @build.register
 def _(plan: RootPlan, eps: float) -> Node:
+    from normkit.backends.cpu.root import RootNode
+
     return RootNode(plan)
 
 
 @build.register
 def _(plan: SearchPlan, eps: float) -> Node:
+    from normkit.backends.cpu.search import SearchNode
+
     return SearchNode(plan)
 
 
 @build.register
 def _(plan: MixedPlan, eps: float) -> Node:
-    axis = "rows" if plan.axis == "rows" else "cols"
-    return MixedNode(build(plan.outer, eps), build(plan.inner, eps), axis)  # type: ignore[arg-type]
+    from normkit.backends.cpu.mixed import MixedNode
+
+    return MixedNode(build(plan.outer, eps), build(plan.inner, eps), "rows" if plan.axis == "rows" else "cols")
 
 
 @build.register
 def _(plan: CombinePlan, eps: float) -> Node:
+    from normkit.backends.cpu.combine import CombineNode
+
     return CombineNode(build(plan.outer, eps), tuple(build(part, eps) for part in plan.parts))
 
 
 @build.register
+def _(plan: ScalePlan, eps: float) -> Node:
+    from normkit.backends.cpu.combine import ScaleNode
+
+    return ScaleNode(plan.factor, build(plan.inner, eps))
+
+
+@build.register
 def _(plan: MapPlan, eps: float) -> Node:
+    from normkit.backends.cpu.mapped import linear_node
+
     return linear_node(plan.linear, build(plan.inner, eps))
 
 
 @build.register
+def _(plan: AtomicPlan, eps: float) -> Node:
+    from normkit.backends.cpu.mapped import AtomicNode
+
+    return AtomicNode(plan)
+
+
+@build.register
 def _(plan: LiftPlan, eps: float) -> Node:
-    return LiftNode(build(plan.inner, eps), eps) if is_bound(plan.inner) else ShapedNode(plan, eps)
+    return _lift(plan.inner, eps) if is_bound(plan.inner) else ShapedNode(plan.inner, eps)
+
+
+def _lift(inner: Plan, eps: float) -> Node:
+    from normkit.backends.cpu.lift import LiftNode
+
+    return LiftNode(inner, eps, lambda: build(inner, eps))
 
 
 @dataclass(frozen=True)
 class ShapedNode(Node):
     """A lift whose inner plan depends on the rows and columns of the matrix: a node for each shape."""
 
-    plan: LiftPlan
+    inner: Plan
     eps: float
 
     def value(self, x: Array) -> Floats:
@@ -100,22 +127,12 @@ class ShapedNode(Node):
     def texts(self, dtype: np.dtype[Any]) -> list[str]:
         """Return the loops for a matrix of one entry, and say so."""
         note = "# rows and columns are bound to every shape that comes; these are the loops for 1 x 1\n"
-        return [note + text for text in _for_shape(self.plan, self.eps, 1, 1).texts(dtype)]
+        return [note + text for text in _for_shape(self.inner, self.eps, 1, 1).texts(dtype)]
 
     def _node(self, x: Array) -> Node:
-        return _for_shape(self.plan, self.eps, int(x.shape[2]), int(x.shape[3]))
+        return _for_shape(self.inner, self.eps, int(x.shape[2]), int(x.shape[3]))
 
 
 @lru_cache(maxsize=1024)
-def _for_shape(plan: LiftPlan, eps: float, rows: int, columns: int) -> Node:
-    return LiftNode(build(bind(plan.inner, rows, columns), eps), eps)
-
-
-@build.register
-def _(plan: ScalePlan, eps: float) -> Node:
-    return ScaleNode(plan.factor, build(plan.inner, eps))
-
-
-@build.register
-def _(plan: AtomicPlan, eps: float) -> Node:
-    return AtomicNode(plan)
+def _for_shape(inner: Plan, eps: float, rows: int, columns: int) -> Node:
+    return _lift(bind(inner, rows, columns), eps)

@@ -10,9 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from normkit.backends.cpu.build import build
-from normkit.backends.cpu.exponents import exponents, halves, peaks
-from normkit.backends.cpu.lines import lines
 from normkit.backends.cpu.node import Array, Floats, Node, scaled
+from normkit.backends.cpu.scaling import exponents, halves
 from normkit.backends.precision import eps_of
 from normkit.codegen.plan import Plan
 
@@ -71,9 +70,9 @@ class CPUKernel:
 
     def _again(self, item: Array, out: Array | None, values: Floats, place: int) -> None:
         """Run an item near the ends of the range once more, divided by a power of two."""
-        tops = peaks(lines(np.ascontiguousarray(item.reshape(1, 1, -1)))).values(item.dtype)
-        if np.isfinite(tops[0]) and tops[0] > 0.0:
-            e = exponents(tops)
+        top = float(np.max(np.abs(item)))
+        if np.isfinite(top) and top > 0.0:
+            e = exponents(np.array([top]))
             f, g = halves(e)
             near = (item * f[0] * g[0]).astype(item.dtype, copy=False)
             values[place] = float(scaled(self._once(near, out), e)[0, 0])

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from normkit.backends.cpu.exponents import exponents, halves, peaks
-from normkit.backends.cpu.lines import lines
 from normkit.backends.cpu.node import Array, Floats, Node, Pull, scaled
-from normkit.backends.cpu.svd import singular_values, svd
+from normkit.backends.cpu.scaling import exponents, halves
+from normkit.backends.cpu.svd import largest_singular_values, singular_values, svd
+from normkit.codegen.plan import Plan, ReducePlan
 from normkit.polar import polar_factor
 
 
@@ -22,13 +24,28 @@ class LiftNode(Node):
     Every matrix is divided by a power of two first, so that LAPACK sees the same bits at every scale.
     """
 
-    inner: Node
+    plan: Plan
     eps: float
+    make: Callable[[], Node]
+
+    @cached_property
+    def inner(self) -> Node:
+        """The node of the singular values, made when it is asked for: the two plainest norms never do."""
+        return self.make()
+
+    def _plain(self, op: str) -> bool:
+        """Tell whether inner is the sum, or the maximum, of the singular values."""
+        plan = self.plan
+        return isinstance(plan, ReducePlan) and (plan.op, plan.body.source, plan.post.source) == (op, "a", "s")
 
     def value(self, x: Array) -> Floats:
         """Return inner of the singular values, without vectors."""
         batch, e, bad = _prepared(x)
-        return _finished(x, self.inner.value(_stack(singular_values(batch))), e, bad)
+        if self._plain("max"):
+            return _finished(x, largest_singular_values(batch), e, bad)
+        sigma = singular_values(batch)
+        values = sigma.sum(axis=1, dtype=np.float64) if self._plain("sum") else self.inner.value(_stack(sigma))
+        return _finished(x, values, e, bad)
 
     def forward(self, x: Array) -> tuple[Floats, Pull]:
         """Factor every matrix."""
@@ -50,7 +67,7 @@ class LiftNode(Node):
     def map(self, x: Array, coefficients: Floats, out: Array) -> Floats:
         """Take the orthogonal polar factor where inner's map is one number."""
         batch, e, bad = _prepared(x)
-        slope = self.inner.slope(1.0, float(min(batch.shape[1:])))
+        slope = 1.0 if self._plain("sum") else self.inner.slope(1.0, float(min(batch.shape[1:])))
         if slope is None:
             return super().map(x, coefficients, out)
         written = out.reshape(batch.shape)
@@ -76,7 +93,7 @@ def _stack(sigma: Array) -> Array:
 def _prepared(x: Array) -> tuple[Array, NDArray[np.int64], NDArray[np.bool_]]:
     """Return the matrices (B, m, n) over 2**e, e, and which are not finite (and stand there as zeros)."""
     batch = x.reshape(-1, *x.shape[2:])
-    tops = peaks(lines(np.ascontiguousarray(batch)[None])).values(x.dtype)
+    tops = np.maximum(batch.max(axis=(1, 2)), -batch.min(axis=(1, 2))).astype(np.float64)
     e, bad = exponents(tops), ~np.isfinite(tops)
     f, g = (part.astype(x.dtype)[:, None, None] for part in halves(e))
     with np.errstate(all="ignore"):

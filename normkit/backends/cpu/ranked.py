@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from normkit.backends.cpu.exponents import BLOCK, blocks, peaks
 from normkit.backends.cpu.generated import generate_ranked
 from normkit.backends.cpu.lines import Lines, frozen, row_lines, row_target, size
 from normkit.backends.cpu.node import Array, Floats, Node, Pull, evaluate, scaled
 from normkit.backends.cpu.order import LARGE, assign_ranked
+from normkit.backends.cpu.peaks import BLOCK, blocks, peaks
 from normkit.backends.cpu.pool import parallel
 from normkit.backends.cpu.ranks import Ranks, ranked
 from normkit.backends.weights import weights

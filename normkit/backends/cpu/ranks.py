@@ -13,11 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from normkit.backends.cpu.descending import descending
-from normkit.backends.cpu.exponents import exponents, halves, peaks
 from normkit.backends.cpu.generated import generate
 from normkit.backends.cpu.lines import Lines, frozen
 from normkit.backends.cpu.order import LARGE, select_top
+from normkit.backends.cpu.peaks import peaks
 from normkit.backends.cpu.pool import parallel
+from normkit.backends.cpu.scaling import exponents, halves
 
 Array = NDArray[Any]
 Floats = NDArray[np.float64]

@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from normkit.backends.cpu.exponents import BLOCK, SAFE, WIDTH, blocks, exponents, halves, peaks, rows_of
 from normkit.backends.cpu.generated import generate
 from normkit.backends.cpu.lines import Lines, lines, size, target
 from normkit.backends.cpu.node import Array, Floats, Node, Pull, evaluate, scaled
+from normkit.backends.cpu.peaks import BLOCK, WIDTH, blocks, peaks, rows_of
 from normkit.backends.cpu.pool import parallel
+from normkit.backends.cpu.scaling import SAFE, exponents, halves
 from normkit.codegen.plan import ReducePlan, Scalar
 from normkit.codegen.source import Loops, names
 

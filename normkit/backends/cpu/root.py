@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from normkit.backends.cpu.exponents import BLOCK, blocks, exponents, halves, peaks
 from normkit.backends.cpu.generated import generate, generate_root
 from normkit.backends.cpu.lines import Lines, row_lines, row_target, size
 from normkit.backends.cpu.node import Array, Floats, Node, Pull, evaluate, scaled
+from normkit.backends.cpu.peaks import BLOCK, blocks, peaks
 from normkit.backends.cpu.pool import parallel
 from normkit.backends.cpu.reduce import in_order
+from normkit.backends.cpu.scaling import exponents, halves
 from normkit.codegen.plan import RootPlan, Scalar
 from normkit.codegen.source import Loops
 

@@ -1,4 +1,4 @@
-"""Powers of two: the largest magnitude of every line, and its exponent."""
+"""The largest magnitude of every line, and how lines and columns are cut into tasks."""
 
 from __future__ import annotations
 
@@ -19,8 +19,6 @@ BLOCK = 1 << 14
 """Entries of a line that one task reads; a constant, so that the work is cut the same way everywhere."""
 WIDTH = 1 << 12
 """Columns that one task reads."""
-SAFE = (1e-250, 1e250)
-"""Sums of powers, and factors, in this range have lost nothing to underflow or overflow."""
 
 
 def blocks(length: int) -> int:
@@ -61,15 +59,3 @@ def peaks(x: Lines) -> Peaks:
     tasks = groups * found.shape[1] * tiles
     parallel(loops.column_peaks, tasks, x.entries, array, rows, WIDTH, found)
     return Peaks(found, found.max(axis=1))
-
-
-def exponents(tops: Floats) -> NDArray[np.int64]:
-    """Return e with top in [2**(e-1), 2**e); 0 where top is zero or not finite."""
-    found: NDArray[np.int64] = np.where(np.isfinite(tops), np.frexp(tops)[1], 0).astype(np.int64)
-    return found
-
-
-def halves(e: NDArray[np.int64]) -> tuple[Floats, Floats]:
-    """Return f and g with f * g = 2**-e, both in range for every exponent of a float64."""
-    half = e // 2
-    return np.ldexp(1.0, -half), np.ldexp(1.0, half - e)
