@@ -20,16 +20,17 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterable
 from functools import cache
-from importlib.metadata import version
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from normkit.codegen.cache import folder, write
+from normkit.codegen.cache import folder, installed, write
 from normkit.codegen.plan import Scalar
 
 ROOT = Path(__file__).parents[2]
 """The folder that holds the package: modules are read as text without importing them."""
+STAND_INS = re.compile(r"^from [\w.]+\.bindings import (?:\([^)]*\)|[^\n(]+)\n", re.MULTILINE)
+"""The import in a template that definitions take the place of."""
 UNREADABLE = (EOFError, pickle.UnpicklingError, UnicodeDecodeError, AttributeError, ImportError, IndexError)
 """What a damaged cache file of numba raises; a key or type error may be the caller's own and is not caught."""
 
@@ -82,18 +83,15 @@ class _Faster(ast.NodeTransformer):
 
 def fill(template: str, definitions: Iterable[str]) -> str:
     """Return the text of a template, a module by its full name, with definitions in place of the stand-ins."""
-    text = _module_text(template)
-    for node in ast.parse(text).body:
-        if isinstance(node, ast.ImportFrom) and str(node.module).endswith(".bindings"):
-            lines = text.splitlines(keepends=True)
-            lines[node.lineno - 1 : node.end_lineno] = "\n".join(definitions).splitlines(keepends=True)
-            return "".join(lines)
-    raise ValueError(f"{template} imports no stand-ins from a module of bindings")
+    parts = STAND_INS.split(_module_text(template))
+    if len(parts) != 2:
+        raise ValueError(f"{template} must import stand-ins once, from a module of bindings")
+    return "\n".join(definitions).join(parts)
 
 
 def digest(text: str) -> str:
     """Return a digest of a module's text, of the modules of normkit that it imports, and of what compiles them."""
-    known = hashlib.sha256(f"{sys.version} {version('numba')} {version('numpy')}\n{text}".encode())
+    known = hashlib.sha256(f"{sys.version} {installed('numba')} {installed('numpy')}\n{text}".encode())
     found, left = set(), _imports(text)
     while left:
         name = left.pop()

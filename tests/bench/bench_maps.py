@@ -98,12 +98,13 @@ def compare(label, norm, g, straightforward, copied):
 
 
 FIRST_CALL = """
-import importlib, sys, time
+import importlib, pkgutil, sys, time
 import numpy as np
 import normkit as nk
 from numba.core.registry import cpu_target
-for name in ("kernel", "pool", "svd"):
-    importlib.import_module(f"normkit.backends.cpu.{name}")
+import normkit.backends.cpu
+for module in pkgutil.iter_modules(normkit.backends.cpu.__path__):
+    importlib.import_module(f"normkit.backends.cpu.{module.name}")
 cpu_target.target_context.refresh()  # what numba imports when it first compiles or reads its cache
 cpu_target.typing_context.refresh()
 g = np.ones(tuple(map(int, sys.argv[2].split(","))), np.float32)
