@@ -145,7 +145,10 @@ def test_magnitudes_without_their_indices(dtype, kind, shape):
 
 @pytest.mark.parametrize("kind", ["ties", "equal", "zeros", "normal"])
 def test_the_last_index_of_a_head_without_indices(kind):
-    """Which entries are in a head of j is the same with and without the indices, also where a tie is cut."""
+    """Which entries are in a head of j is the same with and without the indices, also where a tie is cut.
+
+    But for zeros, of which all may be in: their map is zero on either side.
+    """
     x = draw(kind, 2 * LARGE, np.float32)[None]
     with_indices, without = ranked(x, x.size), ranked(x, x.size, indices=False)
     assert without.order is None
@@ -156,7 +159,7 @@ def test_the_last_index_of_a_head_without_indices(kind):
             sizes = np.abs(x[0])
             heads.append((sizes > edges[0]) | ((sizes == edges[0]) & (np.arange(x.size) <= places[0])))
         assert heads[0].sum() == j
-        np.testing.assert_array_equal(heads[1], heads[0])
+        np.testing.assert_array_equal(heads[1][x[0] != 0], heads[0][x[0] != 0])
 
 
 ONE_PROCESS = """

@@ -9,6 +9,9 @@ from normkit.backends.scalar import function
 from normkit.codegen.plan import Scalar, WeightsPlan
 from normkit.errors import ShapeError
 
+PIECE = 1 << 14
+"""Weights that are worked out at a time."""
+
 
 def weights(plan: WeightsPlan, n: int) -> NDArray[np.float64]:
     """Return w_1..w_n as float64.
@@ -18,15 +21,18 @@ def weights(plan: WeightsPlan, n: int) -> NDArray[np.float64]:
     ShapeError
         If explicit weights have another length.
     """
-    ranks, total = np.arange(1.0, n + 1.0), np.zeros(n)
+    total = np.zeros(n)
     for factor, sequence in plan.terms:
-        if isinstance(sequence, Scalar):
-            values = np.broadcast_to(function(sequence)(ranks, 1.0, float(n)), (n,))
-        else:
-            values = np.frombuffer(sequence.data)
-        if len(values) != n:
-            raise ShapeError(f"the norm has {len(values)} weights and the vector {n} entries; give one per entry")
-        total = total + function(factor)(1.0, float(n)) * values
+        if not isinstance(sequence, Scalar) and len(sequence) != n:
+            raise ShapeError(f"the norm has {len(sequence)} weights and the vector {n} entries; give one per entry")
+        multiple = function(factor)(1.0, float(n))
+        for start in range(0, n, PIECE):  # so that no second array of this length is made
+            piece = total[start : start + PIECE]
+            if isinstance(sequence, Scalar):
+                ranks = np.arange(start + 1.0, start + len(piece) + 1.0)
+                piece += multiple * function(sequence)(ranks, 1.0, float(n))
+            else:
+                piece += multiple * np.frombuffer(sequence.data)[start : start + PIECE]
     if plan.minimum is None:
         return total
     lower = np.minimum(np.cumsum(total), np.cumsum(weights(plan.minimum, n)))

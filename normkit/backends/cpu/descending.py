@@ -1,4 +1,4 @@
-"""Magnitudes of long lines in decreasing order, without their indices: NumPy's sort, in place and in parallel."""
+"""Magnitudes of lines in decreasing order, without their indices: NumPy's sort, in place and in parallel."""
 
 from __future__ import annotations
 
@@ -33,6 +33,9 @@ def descending(lines: Array) -> Array:
 
 def _sort(first: int, last: int, work: Array, cuts: NDArray[np.intp]) -> None:
     """Sort pieces; NumPy releases the GIL."""
+    if len(cuts) == 2:
+        work[first:last].sort(axis=1)
+        return
     for task in range(first, last):
         line, piece = divmod(task, len(cuts) - 1)
         work[line, cuts[piece] : cuts[piece + 1]].sort()
