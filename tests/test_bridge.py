@@ -272,13 +272,13 @@ def test_out_may_be_the_gradient_itself_or_overlap_it(spec: str) -> None:
 def test_out_that_does_not_fit_is_refused() -> None:
     g, locked = np.ones(3), np.ones(3)
     locked.flags.writeable = False
-    for out, text in (
-        (np.ones(4), "float64 (3,)"),
-        (np.ones(3, np.float32), "got float32"),
-        ([0.0] * 3, "got list"),
-        (locked, "read-only"),
+    for out, error, text in (
+        (np.ones(4), ShapeError, "float64 (3,); got shape (4,)"),
+        (np.ones(3, np.float32), DTypeError, "got dtype float32"),
+        ([0.0] * 3, DTypeError, "got a list"),
+        (locked, ShapeError, "read-only"),
     ):
-        with pytest.raises(ShapeError, match=text.replace("(", r"\(").replace(")", r"\)")):
+        with pytest.raises(error, match=text.replace("(", r"\(").replace(")", r"\)")):
             nk.dualize("l1", g, out=out, **REFERENCE)  # type: ignore[arg-type]
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from normkit.backends.cpu.svd import svd
+from normkit.backends.cpu.svd import one_by_one, svd
 
 Array = NDArray[Any]
 
@@ -31,8 +31,12 @@ def polar_factor(batch: Array, rank_eps: float, out: Array) -> NDArray[np.float6
     sums : array (B,) of float64
         The nuclear norms.
     """
+    tolerance = float(np.sqrt(max(batch.shape[1:])) * rank_eps)
+    if not one_by_one(batch) and out.flags.c_contiguous:
+        from normkit.backends.cpu.lapack import batched_polar
+
+        return batched_polar(batch, tolerance, out)[1]
     left, sigma, right = svd(batch)
-    tolerance = np.sqrt(max(batch.shape[1:])) * rank_eps
     left *= (sigma > tolerance * sigma[:, :1])[:, None, :]
     np.matmul(left, right, out=out)
     sums: NDArray[np.float64] = sigma.sum(axis=1, dtype=np.float64)

@@ -15,7 +15,7 @@ STRIP = 512
 """Columns that are widened to float64 at a time."""
 
 
-def _one_by_one(batch: Array) -> bool:
+def one_by_one(batch: Array) -> bool:
     """Tell whether NumPy is called for every matrix: then nothing is compiled, nor numba imported."""
     if max(batch.shape[1:]) <= SMALL:
         return False
@@ -28,7 +28,7 @@ def _one_by_one(batch: Array) -> bool:
 
 def svd(batch: Array) -> tuple[Array, Array, Array]:
     """Return thin factors U (B, m, k), sigma (B, k) decreasing, V' (B, k, n) of a finite batch (B, m, n)."""
-    if not _one_by_one(batch):
+    if not one_by_one(batch):
         from normkit.backends.cpu.lapack import batched_svd
 
         return batched_svd(batch)
@@ -42,7 +42,7 @@ def svd(batch: Array) -> tuple[Array, Array, Array]:
 
 def singular_values(batch: Array) -> Array:
     """Return sigma (B, k), decreasing."""
-    if not _one_by_one(batch):
+    if not one_by_one(batch):
         from normkit.backends.cpu.lapack import batched_singular_values
 
         return batched_singular_values(batch)
@@ -54,7 +54,7 @@ def largest_singular_values(batch: Array) -> Array:
 
     That is as accurate as an SVD for sigma_1, and for no other singular value; entries are near 1 and do not overflow.
     """
-    if not _one_by_one(batch):
+    if not one_by_one(batch):
         return singular_values(batch)[:, 0].astype(np.float64)
     return np.array([np.sqrt(max(np.linalg.eigvalsh(_gram(matrix))[-1], 0.0)) for matrix in batch])
 
