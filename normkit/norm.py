@@ -6,11 +6,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields, replace
 from importlib import import_module
-from typing import Any, ClassVar, dataclass_transform
+from typing import TYPE_CHECKING, Any, ClassVar, dataclass_transform
 
 from sympy import Expr, sympify
 
 from normkit import registry
+from normkit.constants import exact
 from normkit.errors import NoClosedForm, ParameterError
 from normkit.functional import Functional, columns, m, n, rows, scaled
 from normkit.linear import Linear
@@ -18,7 +19,14 @@ from normkit.linear import Linear
 
 @dataclass(frozen=True)
 class Theorem:
-    """What justifies a dual: its name, the statement in LaTeX, and where it is proved (a key of docs/references)."""
+    """What justifies a dual: its name, the statement in LaTeX, and where it is proved (a key of docs/references).
+
+    Examples
+    --------
+    >>> import normkit as nk
+    >>> nk.norm("lp(3)").theorem.name
+    'Hölder'
+    """
 
     name: str
     statement: str
@@ -176,7 +184,40 @@ class Norm(ABC):
         return f"$\\displaystyle {late('normkit.latex', 'latex')(self)}$"
 
 
-class Dual(Norm, name="dual"):
+class OnSameSpace(Norm):
+    """A norm made of another one on the same space; subclasses declare it as the field `of`, in its place."""
+
+    if TYPE_CHECKING:
+
+        @property
+        def of(self) -> Norm: ...
+
+    @property
+    def ndim(self) -> int:
+        return self.of.ndim
+
+    @property
+    def absolute(self) -> bool:
+        return self.of.absolute
+
+    @property
+    def symmetric(self) -> bool:
+        return self.of.symmetric
+
+    @property
+    def subspace(self) -> Linear | None:
+        return self.of.subspace
+
+    @property
+    def length(self) -> int | None:
+        return self.of.length
+
+    @property
+    def shape(self) -> tuple[int | None, ...]:
+        return self.of.shape
+
+
+class Dual(OnSameSpace, name="dual"):
     """The dual of a norm that has no simpler name; the dual of it is the norm again."""
 
     of: Norm
@@ -197,35 +238,11 @@ class Dual(Norm, name="dual"):
         return known and replace(known, projective=not known.projective)
 
     @property
-    def ndim(self) -> int:
-        return self.of.ndim
-
-    @property
-    def absolute(self) -> bool:
-        return self.of.absolute
-
-    @property
-    def symmetric(self) -> bool:
-        return self.of.symmetric
-
-    @property
     def gauge(self) -> Norm | None:
         return None if self.of.gauge is None else self.of.gauge.dual
 
-    @property
-    def subspace(self) -> Linear | None:
-        return self.of.subspace
 
-    @property
-    def length(self) -> int | None:
-        return self.of.length
-
-    @property
-    def shape(self) -> tuple[int | None, ...]:
-        return self.of.shape
-
-
-class Scaled(Norm):
+class Scaled(OnSameSpace):
     """c * N for a positive coefficient, which may depend on the rows `m` and columns `n` of the array."""
 
     factor: Expr
@@ -243,32 +260,8 @@ class Scaled(Norm):
         return scaled(1 / self.factor, self.of.dual_value())
 
     @property
-    def ndim(self) -> int:
-        return self.of.ndim
-
-    @property
-    def absolute(self) -> bool:
-        return self.of.absolute
-
-    @property
-    def symmetric(self) -> bool:
-        return self.of.symmetric
-
-    @property
     def gauge(self) -> Norm | None:
         return scale(self.factor, self.of.gauge) if self.of.gauge and self.factor.is_number else None
-
-    @property
-    def subspace(self) -> Linear | None:
-        return self.of.subspace
-
-    @property
-    def length(self) -> int | None:
-        return self.of.length
-
-    @property
-    def shape(self) -> tuple[int | None, ...]:
-        return self.of.shape
 
     def synthesis(self) -> Decomposition | None:
         parts = self.of.synthesis()
@@ -297,36 +290,3 @@ def scale(factor: Any, norm: Norm) -> Norm:
     if not factor.is_positive or factor.is_finite is False:
         raise ParameterError(f"a norm is scaled by a positive number; got {factor}")
     return norm if factor == 1 else Scaled(factor, norm)
-
-
-def exact(number: Any) -> Expr:
-    """Return a SymPy expression; floats become the rational that their shortest decimal names (0.1 is 1/10)."""
-    from sympy import Rational, SympifyError
-
-    if isinstance(number, float) or (type(number).__module__ == "numpy" and hasattr(number, "dtype")):
-        number = number.item() if hasattr(number, "item") else number
-        if isinstance(number, float):
-            if number != number or number in (float("inf"), float("-inf")):
-                raise ParameterError(f"a coefficient must be finite; got {number}")
-            return Rational(repr(number))
-    try:
-        expr = sympify(number)
-    except (SympifyError, TypeError, AttributeError, SyntaxError) as error:
-        raise ParameterError(f"expected a number or an expression; got {number!r}") from error
-    return expr.replace(lambda e: e.is_Float, lambda e: Rational(str(e))) if isinstance(expr, Expr) else expr
-
-
-def positive(number: Any, what: str) -> Expr:
-    """Return `exact(number)` if it is a positive real constant, else raise `ParameterError` naming `what`."""
-    value = exact(number)
-    if not (value.is_number and value.is_positive and value.is_finite):
-        raise ParameterError(f"{what} must be a positive number; got {number}")
-    return value
-
-
-def at_least(number: Any, bound: int, what: str) -> Expr:
-    """Return `exact(number)` if it is a real constant >= bound, else raise `ParameterError` naming `what`."""
-    value = exact(number)
-    if not (value.is_number and value.is_real and value >= bound):
-        raise ParameterError(f"{what} must be at least {bound}; got {number}")
-    return value

@@ -15,9 +15,10 @@ from normkit.calculus.sums import Maximum, Plus
 from normkit.catalogue.lp import L1, Linf, plain_lp
 from normkit.catalogue.quadratic import Quadratic
 from normkit.coefficients import Row, facets, line, powered, quadratic, unit_row
+from normkit.constants import exact
 from normkit.errors import ParameterError
 from normkit.linear_forms import of_images, of_lines, parameter, polyhedral, ranked, unread, weighted
-from normkit.norm import Norm, exact, scale
+from normkit.norm import Norm, scale
 
 
 def from_expression(expr: Expr, symbols: Iterable[Symbol]) -> Norm:

@@ -11,10 +11,10 @@ from typing import Any
 from sympy import Abs, Expr, Integer, Max, Min, Piecewise, diff, oo
 from sympy.core.relational import Relational
 
+from normkit.constants import exact
 from normkit.errors import ParameterError
 from normkit.functional import m, n
 from normkit.limits import bisect, limit, nice, real, x
-from normkit.norm import exact
 from normkit.young import Piece, Young, shorter
 
 GRID = [2.0 ** (k / 4) for k in range(-120, 44)]

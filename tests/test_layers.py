@@ -31,6 +31,7 @@ FLOORS: dict[str, tuple[str, int]] = {
     "young": ("mathematics", 2),
     "duality": ("mathematics", 2),
     "registry": ("mathematics", 2),
+    "constants": ("mathematics", 1),
     "norm": ("mathematics", 3),
     "catalogue": ("mathematics", 4),
     "calculus": ("mathematics", 4),

@@ -12,10 +12,11 @@ from normkit.calculus.sums import Plus
 from normkit.catalogue.lp import L1, L2, Linf, Lp
 from normkit.catalogue.quadratic import Quadratic
 from normkit.catalogue.ranked import TopK
+from normkit.constants import positive
 from normkit.errors import NoClosedForm, ParameterError
 from normkit.functional import Combine, Functional, Map
 from normkit.linear import Linear, Select
-from normkit.norm import Decomposition, Dual, Norm, Scaled, Theorem, positive
+from normkit.norm import Decomposition, Dual, Norm, Scaled, Theorem
 from normkit.parameter import Parameter
 
 

@@ -8,9 +8,10 @@ from sympy import Expr, Function, Min, Rational, sqrt
 
 from normkit.catalogue.lp import SymmetricGauge
 from normkit.catalogue.ranked import prefix_ratio, weighted
+from normkit.constants import exact
 from normkit.errors import ParameterError
 from normkit.functional import Functional, Weights, i, n
-from normkit.norm import Norm, Theorem, exact
+from normkit.norm import Norm, Theorem
 
 CHECKED = (*range(1, 65), *(2**power for power in range(7, 31)))
 """Sizes at which monotonicity and concavity are checked."""

@@ -6,9 +6,10 @@ from collections.abc import Iterable
 
 from sympy import Expr, Integer, Rational, oo, sqrt
 
+from normkit.constants import exact
 from normkit.errors import ParameterError
 from normkit.functional import Functional, a, maximum, n, s, total
-from normkit.norm import Dual, Norm, Theorem, exact
+from normkit.norm import Dual, Norm, Theorem
 
 HOLDER = Theorem("Hölder", r"\|\cdot\|_p^*=\|\cdot\|_{p^*},\quad \tfrac1p+\tfrac1{p^*}=1", "hardy1934inequalities")
 

@@ -8,6 +8,7 @@ from itertools import pairwise
 from sympy import Expr, Integer, Min, Piecewise, Rational, Symbol, floor, oo
 
 from normkit.catalogue.lp import L1, Linf, Lp, SymmetricGauge
+from normkit.constants import at_least, exact
 from normkit.errors import ParameterError
 from normkit.functional import (
     Functional,
@@ -27,7 +28,7 @@ from normkit.functional import (
     w,
     y,
 )
-from normkit.norm import Norm, Theorem, at_least, exact
+from normkit.norm import Norm, Theorem
 from normkit.parameter import Parameter
 
 S = Symbol("S", positive=True)

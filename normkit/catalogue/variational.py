@@ -8,9 +8,10 @@ from sympy import Expr, Integer, Max, Min, Rational, ceiling, sqrt
 
 from normkit.catalogue.lp import L2, SymmetricGauge
 from normkit.catalogue.ranked import S, T
+from normkit.constants import exact, positive
 from normkit.errors import ParameterError
 from normkit.functional import Functional, Ranked, Search, Split, Stat, Weights, a, i, j, n, scaled, w, y
-from normkit.norm import Norm, Theorem, exact, positive
+from normkit.norm import Norm, Theorem
 
 
 class Box(SymmetricGauge, name="box"):
