@@ -24,14 +24,15 @@ from normkit.codegen.source import Loops
 @cache
 def algorithms() -> tuple[str, ...]:
     """Return the functions of `normkit.backends.search` as they stand, each marked to be compiled, and its numbers."""
-    text = inspect.getsource(search)
     kept = []
-    for node in ast.parse(text).body:
-        segment = ast.get_source_segment(text, node) or ""
-        if isinstance(node, ast.FunctionDef):
-            kept.append(f"@scalar\n{segment}\n\n")
-        elif isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant | ast.BinOp):
-            kept.append(f"{segment}\n")
+    for module in search.MODULES:
+        text = inspect.getsource(module)
+        for node in ast.parse(text).body:
+            segment = ast.get_source_segment(text, node) or ""
+            if isinstance(node, ast.FunctionDef):
+                kept.append(f"@scalar\n{segment}\n\n")
+            elif isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant | ast.BinOp):
+                kept.append(f"{segment}\n")
     return tuple(kept)
 
 
