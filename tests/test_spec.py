@@ -16,9 +16,9 @@ from strategies import NAMED, matrices, vectors
 from sympy import Integer, Max, Rational, sqrt
 
 import normkit as nk
-from normkit import spec as language
 from normkit.errors import NormkitError, SpecError
 from normkit.functional import m, n
+from normkit.spec import parser as language
 
 # --- reading ------------------------------------------------------------------------------------------------------
 

@@ -1,37 +1,23 @@
-"""The spec language: one grammar for Python and the command line; `norm` reads it, `spec` writes it.
-
-    norm     = term { "+" term }            term = [ scalar "*" ] arrow [ "/" scalar ]       arrow = atom [ "->" atom ]
-    atom     = name [ "(" argument { "," argument } ")" ] | "(" norm ")"
-    argument = norm | scalar | "[" numbers "]" | "@file"
-    scalar   = rationals, decimals (exact), m, n, + - * / **, sqrt(...), Max(...), Min(...)
-
-The argument of ``orlicz`` and ``amemiya`` is a scalar in the variable x, which may use exp, log, sinh, cosh, ... and
-Abs of it.
-
-Limits, so that no text makes the parser hang: LENGTH characters, DEPTH nested brackets, DIGITS digits of a number,
-exponents up to EXPONENT with denominators up to ROOT, NODES operations in one coefficient, BITS binary digits of
-numerators and denominators (so that they are floats). docs/spec-language.md lists them.
-"""
+"""Text -> norm: one pass over the tokens, with limits on all that SymPy is asked to do."""
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
-from typing import Any, get_type_hints
+from dataclasses import dataclass
+from typing import Any
 
 import sympy
 from sympy import Expr, Max, Min, Rational, oo, sqrt
-from sympy.printing.precedence import precedence
-from sympy.printing.str import StrPrinter
 
 from normkit import registry
 from normkit.errors import NormkitError, SpecError
 from normkit.functional import m, n
 from normkit.limits import x as VARIABLE
-from normkit.norm import Dual, Norm, Scaled
+from normkit.norm import Dual, Norm
 from normkit.parameter import Parameter
+from normkit.spec.arguments import fit, kind_of
+from normkit.spec.printing import known
 
 LENGTH, DEPTH, DIGITS, EXPONENT, ROOT, NODES, BITS = 20_000, 40, 40, 64, 10**6, 60, 1000
 SUM_EXPONENT = 8
@@ -39,8 +25,6 @@ SUM_EXPONENT = 8
 SAID = 300
 """Longest error, in characters, that is printed in full; a number in it may have hundreds of digits."""
 POWERS = f"powers are scalar ** rational, exponent at most {EXPONENT}, its denominator at most {ROOT}"
-LISTED = 2_000
-"""Longest list of indices, in characters, that a spec prints in full."""
 
 Loader = Callable[[str], Any]
 """Reads the array behind ``@name``; the command line passes one that reads files."""
@@ -338,12 +322,12 @@ class _Parser:
         except NormkitError as error:
             raise self.fail(str(error), token.column) from error
         hint = "write scalar*norm, norm/scalar or norm + norm"
-        raise self.fail(f"cannot form {_kind(left)} {token.text} {_kind(right)}; {hint}", token.column)
+        raise self.fail(f"cannot form {kind_of(left)} {token.text} {kind_of(right)}; {hint}", token.column)
 
     def build(self, cls: type[Norm], arguments: Sequence[Any], token: Token) -> Norm:
         """Call a norm's class with the arguments sorted into its fields."""
         try:
-            made = cls(*_fit(cls, list(arguments)))
+            made = cls(*fit(cls, list(arguments)))
             made = made.of.dual if isinstance(made, Dual) else made
             made.length, made.shape, made.ndim  # noqa: B018  (inconsistent parts show here)
             return made
@@ -366,47 +350,6 @@ OPERATIONS: dict[str, Callable[[Any, Any], Any]] = {
     "*": lambda u, v: u * v,
     "/": lambda u, v: u / v,
 }
-known: dict[str, Parameter | tuple[Any, ...]] = {}
-"""Long array parameters and lists that have been printed, by their digest: their specs can be read back here."""
-
-
-def signature(cls: type[Norm]) -> list[tuple[str, str]]:
-    """Return the parameters of a norm as (name, kind), kind one of norm, norms, number, numbers, lists."""
-    hints = get_type_hints(cls)
-    kinds: dict[Any, str] = {Norm: "norm", tuple[Norm, ...]: "norms", Parameter: "numbers", Expr: "number"}
-    return [(field.name, kinds.get(hints[field.name], "lists")) for field in fields(cls)]  # type: ignore[arg-type]
-
-
-def _fit(cls: type[Norm], arguments: list[Any]) -> list[Any]:
-    """Sort spec arguments into the fields of a class; the last field may take all that are left."""
-    wanted = signature(cls)
-    call = f"{cls.name}({', '.join(f'{name}: {kind}' for name, kind in wanted)})" if wanted else cls.name
-    fitted: list[Any] = []
-    for place, (_, kind) in enumerate(wanted):
-        last = place == len(wanted) - 1
-        if kind == "norms":
-            taken = [arguments.pop(0) for _ in list(arguments) if isinstance(arguments[0], Norm)]
-            fitted.append(tuple(taken))
-        elif kind == "numbers" and last and arguments and all(isinstance(value, Expr) for value in arguments):
-            fitted.append(Parameter.of([_float(value) for value in arguments]))
-            arguments.clear()
-        elif arguments and _kind(arguments[0]) in (("a list",) if kind in ("numbers", "lists") else (f"a {kind}",)):
-            value = arguments.pop(0)
-            fitted.append(value.nested() if kind == "lists" and isinstance(value, Parameter) else value)
-        elif arguments:
-            raise SpecError(f"{call} got {_kind(arguments[0])} where it needs {kind}")
-        elif not _has_default(cls, place):
-            raise SpecError(f"{call} needs {len(wanted)} argument{'s' * (len(wanted) > 1)}; got {place}")
-    if arguments:
-        raise SpecError(f"{call} takes {len(wanted)} argument{'s' * (len(wanted) != 1)}; {len(arguments)} too many")
-    return fitted
-
-
-def _has_default(cls: type[Norm], place: int) -> bool:
-    from dataclasses import MISSING
-
-    field = fields(cls)[place]  # type: ignore[arg-type]
-    return field.default is not MISSING or field.default_factory is not MISSING
 
 
 def _bits(number: Rational) -> int:
@@ -427,92 +370,5 @@ def _is_exponent(number: Rational) -> bool:
     return bool(abs(number) <= EXPONENT and number.q <= ROOT)
 
 
-def _float(value: Expr) -> float:
-    if not (value.is_number and value.is_real):
-        raise SpecError(f"a list holds real numbers; got {value}")
-    return float(value)
-
-
-def _kind(value: Any) -> str:
-    return "a norm" if isinstance(value, Norm) else "a number" if isinstance(value, Expr) else "a list"
-
-
 def _short(text: str) -> str:
     return repr(text if len(text) <= 60 else text[:57] + "...")
-
-
-# --- printing -------------------------------------------------------------------------------------------------
-
-
-class _Scalars(StrPrinter):  # type: ignore[misc]
-    """SymPy's printer, with the spaces left out where the spec language needs none."""
-
-    def _print_Infinity(self, expr: Expr) -> str:
-        return "oo"
-
-    def _print_Mul(self, expr: Expr) -> str:
-        """Keep a fraction in front of a denominator that is a sum: read back, 1/(2*(x + 1)) would be multiplied out."""
-        number, rest = expr.as_coeff_Mul()
-        sums = any(power.base.is_Add and power.exp.is_negative for power in rest.atoms(sympy.Pow))
-        if number.is_Rational and number.q != 1 and sums and not rest.is_Add:
-            return f"{self._print(number)}*{self.parenthesize(rest, precedence(rest))}"
-        return str(super()._print_Mul(expr))
-
-
-def scalar(expr: Expr) -> str:
-    """Print a coefficient so that the spec language reads it back."""
-    return str(_Scalars().doprint(expr))
-
-
-def spec(norm: Norm) -> str:
-    """Return the canonical spec of a norm; `norm` reads it back to an equal object."""
-    if isinstance(norm, Scaled):
-        factor = scalar(norm.factor)
-        inner = spec(norm.of)
-        return f"{_wrapped(factor, norm.factor.is_Add)}*{_wrapped(inner, norm.of.name == 'plus')}"
-    if norm.name == "plus":
-        return " + ".join(spec(part) for part in norm.parts)  # type: ignore[attr-defined]
-    if norm.name == "induced":
-        return "->".join(_tight(part) for part in (norm.domain, norm.codomain))  # type: ignore[attr-defined]
-    name = "max" if norm.name == "maximum" else norm.name or type(norm).__name__
-    values = [getattr(norm, field.name) for field in fields(norm)]  # type: ignore[arg-type]
-    return f"{name}({', '.join(map(_argument, values))})" if values else name
-
-
-def _argument(value: Any) -> str:
-    if isinstance(value, Norm):
-        return spec(value)
-    if isinstance(value, Parameter):
-        text = repr(value)
-        if text.startswith("#"):
-            known[text] = value
-        elif len(value.shape) == 1:
-            return text
-        return text
-    if isinstance(value, tuple) and value and all(isinstance(part, Norm) for part in value):
-        return ", ".join(spec(part) for part in value)
-    if isinstance(value, tuple):
-        return _lists(value) if _plain(value) else str(value)
-    return scalar(value) if isinstance(value, Expr) else str(value)
-
-
-def _lists(value: tuple[Any, ...]) -> str:
-    """Print nested tuples of numbers as lists, integers as integers; long ones by their digest."""
-    text = repr(value).replace(",)", ")").replace("(", "[").replace(")", "]")
-    if len(text) <= LISTED:
-        return text
-    digest = f"#{len(value)}:{hashlib.sha256(text.encode()).hexdigest()[:8]}"
-    known[digest] = value
-    return digest
-
-
-def _plain(value: Any) -> bool:
-    return all(isinstance(part, int | float) or (isinstance(part, tuple) and _plain(part)) for part in value)
-
-
-def _tight(norm: Norm) -> str:
-    return _wrapped(spec(norm), isinstance(norm, Scaled) or norm.name in ("plus", "induced"))
-
-
-def _wrapped(text: str, needed: bool | None) -> str:
-    return f"({text})" if needed else text
