@@ -426,3 +426,15 @@ def test_index_lists_print_as_integers_and_long_ones_by_digest() -> None:
     long = nk.Groups(nk.L1(), (nk.L2(),), tuple((2 * k, 2 * k + 1) for k in range(2000)))
     assert len(str(long)) < 60
     assert nk.norm(str(long)) == long
+
+
+@pytest.mark.parametrize(
+    ("spec", "same"),
+    [("sym(rms->rms)", "sym(spectral)"), ("skew(rms->rms + fro)", "skew(spectral + fro)"),
+     ("blockdiag(rms->rms, [1, 2])", "blockdiag(spectral, [1, 2])")],
+)  # fmt: skip
+def test_restrictions_of_operator_norms_that_are_scaled_by_the_shape(spec: str, same: str) -> None:
+    """On square matrices the scale of rms->rms is 1."""
+    g = np.random.default_rng(2).standard_normal((3, 3))
+    np.testing.assert_allclose(nk.dualize(spec, g), nk.dualize(same, g), rtol=1e-13)
+    assert nk.dual_value(spec, g) == pytest.approx(nk.dual_value(same, g), rel=1e-13)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import ClassVar, Literal
 
+from normkit.calculus.induced import Induced
 from normkit.calculus.mixed import Entries, Max, Sum
 from normkit.calculus.sums import Joint
 from normkit.catalogue.spectral import Nuclear, Spectral
@@ -19,13 +20,28 @@ CONTRACTION = Theorem(
 
 
 def transpose_invariant(norm: Norm) -> bool:
-    """Tell whether N(X') = N(X) for square X is known; then (X + X')/2 and (X - X')/2 do not exceed N(X)."""
+    """Tell whether N(X') = N(X) for square X is known; then (X + X')/2 and (X - X')/2 do not exceed N(X).
+
+    A coefficient of the shape does not matter: transposing a square matrix leaves it alone.
+    """
+    norm = _lowered(norm)
     if isinstance(norm, Scaled | Dual):
         return transpose_invariant(norm.of)
     if isinstance(norm, Joint):
         return all(map(transpose_invariant, norm.parts))
     entrywise = isinstance(norm, Max | Sum) or (isinstance(norm, Entries) and norm.of.symmetric)
     return norm.gauge is not None or entrywise
+
+
+def _lowered(norm: Norm) -> Norm:
+    """Return an operator norm as what it is without operators, and any other norm as it is."""
+    return norm.lowered() if isinstance(norm, Induced) and norm.operator() is None else norm
+
+
+def invariant(norm: Norm) -> bool:
+    """Tell whether a norm is a multiple, by the shape perhaps, of a unitarily invariant one."""
+    plain = _lowered(norm)
+    return (plain.of if isinstance(plain, Scaled) else plain).gauge is not None
 
 
 class Restricted(Norm):
@@ -108,7 +124,7 @@ class BlockDiagonal(Restricted, name="blockdiag"):
             raise ParameterError(f"blockdiag: {self.of} takes {self.of.shape}; the blocks have {sum(sizes)} rows")
 
     def contracts(self) -> bool:
-        return self.of.gauge is not None or self.of.absolute
+        return invariant(self.of) or self.of.absolute
 
     @property
     def shape(self) -> tuple[int | None, ...]:
