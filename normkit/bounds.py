@@ -40,6 +40,13 @@ class Bounds:
     witness : ndarray or None
         What attains the lower bound: for an operator norm the vector v with beta(x v) / alpha(v) = lower, for a
         synthesis norm the gradient g with <g, x> / N*(g) = lower.
+
+    Examples
+    --------
+    >>> import normkit as nk
+    >>> found = nk.bounds("linf->l1", [[1.0, 2.0], [-3.0, 4.0]])
+    >>> float(found.lower), found.kind, found.witness
+    (8.0, 'exact', array([ 1., -1.]))
     """
 
     lower: float

@@ -41,6 +41,13 @@ class Certificate:
     kind : {"exact", "certified", "estimate"}
         ``exact``: norm and dual norm by closed forms. ``certified``: N(t) bounded by a decomposition of t.
         ``estimate``: no bound on N(t) is known; nothing is proved.
+
+    Examples
+    --------
+    >>> import normkit as nk
+    >>> c = nk.certify("linf", [3.0, -4.0], [1.0, 0.5])
+    >>> float(c.lower), float(c.upper), c.kind, c.holds()
+    (1.0, 7.0, 'exact', False)
     """
 
     pairing: Any

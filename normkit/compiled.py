@@ -21,6 +21,14 @@ class Compiled:
     """The dualize map of one norm on one back end; specialised for a dtype at the first call with it.
 
     Calling it gives ``dualize(N, g)``; `with_value` adds the dual norm, `value` is N itself; all take batches.
+
+    Examples
+    --------
+    >>> import normkit as nk
+    >>> k = nk.compile("linf")
+    >>> t, dual_norm = k.with_value([3.0, -4.0])
+    >>> t, float(dual_norm)
+    (array([ 1., -1.]), 7.0)
     """
 
     program: Program

@@ -52,6 +52,13 @@ class Step:
         The formula that it led to.
     note : str
         A sentence on what is not known.
+
+    Examples
+    --------
+    >>> import normkit as nk
+    >>> step = nk.derive("linf").steps[1]
+    >>> step.name, step.source
+    ('Hölder', 'hardy1934inequalities')
     """
 
     name: str

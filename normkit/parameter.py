@@ -17,6 +17,14 @@ class Parameter:
     """An array parameter as mathematics holds it: shape and float64 values, hashable and comparable.
 
     The machines read it with ``numpy.frombuffer(p.data).reshape(p.shape)``; nothing here computes with NumPy.
+
+    Examples
+    --------
+    >>> import normkit as nk
+    >>> nk.Parameter.of([[2, 1], [1, 2]])
+    [[2.0, 1.0], [1.0, 2.0]]
+    >>> nk.Parameter.of(list(range(100)))
+    #100:f650820b
     """
 
     shape: tuple[int, ...]
