@@ -11,7 +11,7 @@ html { color-scheme: light dark; }
 body { margin: 0; background: var(--page); color: var(--ink); font: 17px/1.55 Georgia, "Times New Roman", serif; }
 main { max-width: 56rem; margin: 0 auto; padding: 2.5rem 1.25rem 4rem; }
 header { border-bottom: 1px solid var(--line); margin-bottom: 1.5rem; padding-bottom: 1rem; }
-h1 { font-size: 1.9rem; font-weight: normal; margin: 0.1rem 0 0.4rem; overflow-x: auto; }
+h1 { font-size: 1.9rem; font-weight: normal; margin: 0.1rem 0 0.4rem; overflow-x: auto; overflow-y: hidden; padding: 0.2rem 0; }
 h2 { font-size: 1.05rem; margin: 0 0 0.4rem; }
 .kind, .spec { color: var(--soft); margin: 0; }
 code { font: 0.9em/1.4 ui-monospace, "DejaVu Sans Mono", monospace; overflow-wrap: anywhere; }
