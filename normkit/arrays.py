@@ -104,5 +104,6 @@ def check_finite(numbers: NDArray[np.float64], items: Batch, what: str = "the ar
             value = items.items[place][tuple(bad[0])]
             index = ", ".join(str(int(axis)) for axis in where)
             raise NonFiniteError(
-                f"{what} holds {value} at index [{index}]; mend it, or pass nan_policy='propagate' to let it through"
+                f"{what} holds {value} at index [{index}]; a norm needs finite entries (in Python, "
+                "nan_policy='propagate' lets them through)"
             )

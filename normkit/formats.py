@@ -89,6 +89,8 @@ def _npz(stream: BinaryIO) -> dict[str, Array]:
     with zipfile.ZipFile(stream) as archive:
         arrays = {}
         for member in archive.namelist():
+            if not member.endswith(".npy"):
+                raise FileError(f"the archive holds {member!r}, which is no array; an .npz holds .npy members only")
             with archive.open(member) as file:
                 arrays[member.removesuffix(".npy")] = _npy(file)  # type: ignore[arg-type]
         return arrays

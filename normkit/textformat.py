@@ -44,6 +44,8 @@ def read_text(data: bytes) -> tuple[NDArray[np.float64], str, bool]:
 
 def _number(entry: str, place: int) -> float:
     try:
+        if "_" in entry or not entry.isascii():  # Python reads 1_000 and digits of all scripts
+            raise ValueError(entry)
         return float(entry)
     except ValueError as error:
         what = f"line {place}: {entry.strip()[:40]!r} is not a number"

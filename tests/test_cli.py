@@ -232,6 +232,13 @@ def npz(**arrays: Any) -> bytes:
     return stream.getvalue()
 
 
+def zipped(name: str, data: bytes) -> bytes:
+    stream = BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        archive.writestr(name, data)
+    return stream.getvalue()
+
+
 class Bomb:
     """Unpickling it leaves a trace."""
 
@@ -268,6 +275,8 @@ BAD = {
     "pickle": ("linf", "g.pkl", pickle.dumps(Bomb()), "neither .npy"),
     "safetensors": ("linf", "g.safetensors", b"\xff" * 40, "not a whole .safetensors file"),
     "words": ("linf", "g.csv", b"1,2\nx,3\n", "line 2: 'x' is not a number"),
+    "digits apart": ("linf", "g.csv", b"1,2\n1_000,3\n", "line 2: '1_000' is not a number"),
+    "another member": ("linf", "g.npz", zipped("readme.txt", b"no array"), "holds 'readme.txt', which is no array"),
     "ragged": ("linf", "g.csv", b"1,2\n3\n", "line 2 has 1 numbers"),
     "one of several": ("spectral", "g.npz", npz(w=GRADIENT, bias=GRADIENT[0]), "array 'bias': spectral needs a matrix"),
     "array argument": ("quadratic(@p.npy)", "g.npy", npy(GRADIENT[0]), "cannot read p.npy"),
