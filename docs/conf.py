@@ -2,6 +2,11 @@
 
 import tomllib
 from pathlib import Path
+from typing import Any
+
+from docutils.nodes import SkipNode
+
+from normkit.tex.mathml import mathml
 
 pyproject = Path(__file__).parents[1] / "pyproject.toml"
 metadata = tomllib.loads(pyproject.read_text(encoding="utf-8"))["project"]
@@ -11,7 +16,7 @@ author = metadata["authors"][0]["name"]
 copyright = author
 release = version = metadata["version"]
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.mathjax", "sphinx.ext.napoleon"]
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 autodoc_typehints = "none"
 autodoc_member_order = "bysource"
 napoleon_google_docstring = False
@@ -24,6 +29,7 @@ nitpicky = True
 exclude_patterns = ["_build"]
 
 html_theme = "furo"
+html_math_renderer = "mathml"
 html_title = f"{project} {release}"
 
 
@@ -36,6 +42,21 @@ def escape_formulas(app: object, what: str, name: str, obj: object, options: obj
             lines[place] = "``".join(words)
 
 
-def setup(app: object) -> None:
-    """Register the escape."""
-    app.connect("autodoc-process-docstring", escape_formulas)  # type: ignore[attr-defined]
+def inline_math(writer: Any, node: Any) -> None:
+    """Write a formula as MathML, as derivations are: pages need no script and no network."""
+    writer.body.append(mathml(node.astext(), display=False))
+    raise SkipNode
+
+
+def display_math(writer: Any, node: Any) -> None:
+    """Write a formula of its own lines."""
+    writer.body.append(
+        f'<div class="formula" style="overflow-x: auto; overflow-y: hidden; padding: 0.3rem 0">{mathml(node.astext())}</div>'
+    )
+    raise SkipNode
+
+
+def setup(app: Any) -> None:
+    """Register the escape and the formulas."""
+    app.connect("autodoc-process-docstring", escape_formulas)
+    app.add_html_math_renderer("mathml", (inline_math, None), (display_math, None))
