@@ -50,9 +50,8 @@ def inline_math(writer: Any, node: Any) -> None:
 
 def display_math(writer: Any, node: Any) -> None:
     """Write a formula of its own lines."""
-    writer.body.append(
-        f'<div class="formula" style="overflow-x: auto; overflow-y: hidden; padding: 0.3rem 0">{mathml(node.astext())}</div>'
-    )
+    box = '<div class="formula" style="overflow-x: auto; overflow-y: hidden; padding: 0.3rem 0">'
+    writer.body.append(f"{box}{mathml(node.astext())}</div>")
     raise SkipNode
 
 
