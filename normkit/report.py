@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 NOTES = (
     "For g = 0 the maps are 0, and so is every stage whose array is zero; sign(0) = 0; "
     "a tie of a maximum takes the first index.",
-    "Singular values up to ε·√max(m, n)·σ₁ count as zero, ε being the spacing of 1 in the array's type.",
+    "Singular values up to ε·√max(m, n)·σ₁, at most σ₁/32, count as zero, ε the spacing of 1 in the array's type.",
 )
 """Conventions of every formula; the second where singular values occur."""
 

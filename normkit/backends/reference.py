@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from normkit.backends.linear import apply
-from normkit.backends.precision import eps_of
+from normkit.backends.precision import eps_of, rank_tolerance
 from normkit.backends.roots import RootRun
 from normkit.backends.scalar import function
 from normkit.backends.search import ALGORITHMS
@@ -207,7 +207,7 @@ def _(plan: LiftPlan, x: Array, context: Context) -> tuple[float, Pullback]:
     if not x.any():
         return _zero(x)
     left, sigma, right = np.linalg.svd(x, full_matrices=False)
-    real = sigma > np.sqrt(max(x.shape)) * context.eps * sigma[0]
+    real = sigma > rank_tolerance(x.shape, context.eps) * sigma[0]
     value, inner = forward(bind(plan.inner, *x.shape), sigma, context)
     return value, lambda coefficient: (left * np.where(real, inner(coefficient), 0.0)) @ right
 

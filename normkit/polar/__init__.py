@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from normkit.backends.cpu.svd import one_by_one, svd
+from normkit.backends.precision import rank_tolerance
 
 Array = NDArray[Any]
 
@@ -22,7 +23,7 @@ def polar_factor(batch: Array, rank_eps: float, out: Array) -> NDArray[np.float6
     batch : array (B, m, n), float32 or float64
         Finite matrices of entries near 1 (scaled by powers of two); not changed.
     rank_eps : float
-        Directions with sigma <= sqrt(max(m, n)) * rank_eps * sigma_1 are dropped.
+        Precision of the entries: directions below `rank_tolerance` are dropped.
     out : array (B, m, n)
         Receives the factors; 0 for a zero matrix. Must not overlap the batch.
 
@@ -31,7 +32,7 @@ def polar_factor(batch: Array, rank_eps: float, out: Array) -> NDArray[np.float6
     sums : array (B,) of float64
         The nuclear norms.
     """
-    tolerance = float(np.sqrt(max(batch.shape[1:])) * rank_eps)
+    tolerance = rank_tolerance(batch.shape[1:], rank_eps)
     if not one_by_one(batch) and out.flags.c_contiguous:
         from normkit.backends.cpu.lapack import batched_polar
 

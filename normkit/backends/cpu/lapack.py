@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from normkit.backends.cpu.blas_threads import single_threaded_blas
 from normkit.backends.cpu.jit import cached
+from normkit.backends.precision import eps_of, rank_tolerance
 
 Floats = NDArray[np.float32] | NDArray[np.float64]
 LAPACK = "scipy.linalg.cython_lapack"
@@ -200,11 +201,6 @@ def batched_singular_values(A: Floats) -> Floats:
     return _decompose(A, vectors=False)[1]
 
 
-def rank_tolerance(m: int, n: int, dtype: np.dtype[Any]) -> float:
-    """Relative size sqrt(max(m, n)) * eps at and below which a singular value counts as zero."""
-    return float(np.sqrt(max(m, n)) * np.finfo(dtype).eps)
-
-
 def batched_polar(
     A: Floats, rank_tol: float | None = None, out: Floats | None = None
 ) -> tuple[Floats, NDArray[np.float64]]:
@@ -235,7 +231,7 @@ def batched_polar(
     T = np.empty(A.shape, A.dtype) if out is None else out
     nuclear = np.zeros(batch)
     if A.size:
-        tolerance = rank_tolerance(m, n, A.dtype) if rank_tol is None else rank_tol
+        tolerance = rank_tolerance((m, n), eps_of(A.dtype)) if rank_tol is None else rank_tol
         info, job = np.zeros(batch, np.int32), np.frombuffer(b"S", np.uint8)
         with single_threaded_blas():
             addresses, chunks = _lapack_addresses(A.dtype), _chunks(batch)

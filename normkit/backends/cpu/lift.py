@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from normkit.backends.cpu.node import Array, Floats, Node, Pull, scaled
 from normkit.backends.cpu.scaling import exponents, halves
 from normkit.backends.cpu.svd import largest_singular_values, singular_values, svd
+from normkit.backends.precision import rank_tolerance
 from normkit.codegen.plan import Plan, ReducePlan
 from normkit.polar import polar_factor
 
@@ -52,7 +53,7 @@ class LiftNode(Node):
         batch, e, bad = _prepared(x)
         left, sigma, right = svd(batch)
         values, inner = self.inner.forward(_stack(sigma))
-        real = sigma > np.sqrt(max(batch.shape[1:])) * self.eps * sigma[:, :1]
+        real = sigma > rank_tolerance(batch.shape[1:], self.eps) * sigma[:, :1]
 
         def pull(coefficients: Floats, out: Array) -> None:
             shares = np.empty((1, *sigma.shape))
