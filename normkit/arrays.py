@@ -45,6 +45,8 @@ def as_array(x: Any, what: str = "the array") -> Array:
             array = np.asarray(x)
         except ValueError as error:
             raise ShapeError(f"{what} is ragged; give rows of one length") from error
+        except (RuntimeError, TypeError) as error:
+            raise DTypeError(f"{what} is no array of numbers: {' '.join(str(error).split())}") from error
     if is_float(array.dtype):
         return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
     if array.dtype.kind in "iub":

@@ -121,6 +121,11 @@ def _pairing(u: NDArray[Any], v: NDArray[Any]) -> float:
     if u.ndim > 1:
         return float(sum(_pairing(x, y) for x, y in zip(u, v, strict=True)))
     pieces = range(0, len(u), PIECE)
+    with np.errstate(over="ignore"):
+        return _summed(u, v, pieces)
+
+
+def _summed(u: NDArray[Any], v: NDArray[Any], pieces: range) -> float:
     return float(sum(np.dot(u[k : k + PIECE].astype(np.float64), v[k : k + PIECE].astype(np.float64)) for k in pieces))
 
 

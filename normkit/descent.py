@@ -14,11 +14,14 @@ from numpy.typing import NDArray
 
 from normkit.arrays import Array, Batch, NanPolicy, as_array, batch, check_finite, check_policy, own_type
 from normkit.codegen.plan import Plan, Program
-from normkit.errors import DTypeError, ParameterError, ShapeError
+from normkit.errors import DTypeError, NonFiniteError, ParameterError, ShapeError
 from normkit.programs import kernel, program, required
 
 if TYPE_CHECKING:
     from normkit.norm import Norm
+
+
+LARGEST = float(np.finfo(np.float64).max)
 
 
 # --- what one does with a norm -----------------------------------------------------------------------------------
@@ -156,8 +159,8 @@ def dualize(
     """argmax of <g, t> over N(t) <= 1: the dualize map, an element of the subdifferential of N* at g.
 
     The steepest-descent direction is minus this. For g = 0 the result is 0; sign(0) = 0; ties of a maximum take the
-    first index; singular values below ``sqrt(max(m, n)) * eps * s_max`` count as zero. ``dualize(c g) = dualize(g)``
-    for every c > 0 in range.
+    first index; singular values below ``sqrt(max(m, n)) * eps * s_max``, at most ``s_max / 32``, count as zero.
+    ``dualize(c g) = dualize(g)`` for every c > 0 in range.
 
     Parameters
     ----------
@@ -203,6 +206,8 @@ def lmo(norm: Norm | str | Program, g: Any, *, radius: float = 1.0, **options: A
     ------
     ParameterError
         If the radius is not positive and finite.
+    NonFiniteError
+        If the step overflows the dtype.
 
     Examples
     --------
@@ -224,6 +229,8 @@ def steepest_descent(norm: Norm | str | Program, g: Any, *, sharpness: float = 1
     ------
     ParameterError
         If the sharpness is not positive and finite.
+    NonFiniteError
+        If the step overflows the dtype.
 
     Examples
     --------
@@ -239,12 +246,16 @@ def steepest_descent(norm: Norm | str | Program, g: Any, *, sharpness: float = 1
 
 
 def _times(t: Array, factor: Any, out: Array) -> Array:
-    np.multiply(t, factor, out=out, casting="unsafe")
+    try:
+        with np.errstate(over="raise", invalid="ignore"):
+            np.multiply(t, factor, out=out, casting="unsafe")
+    except FloatingPointError as error:
+        raise NonFiniteError(f"the step overflows {t.dtype}; give a smaller radius or a larger sharpness") from error
     return out
 
 
 def _positive(number: float, what: str) -> None:
-    if not (isinstance(number, int | float | np.number) and 0 < float(number) < float("inf")):
+    if not (isinstance(number, int | float | np.number) and 0 < number <= LARGEST):
         raise ParameterError(f"{what} must be a positive finite number; got {number!r}")
 
 

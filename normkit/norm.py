@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields, replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar, dataclass_transform
 
-from sympy import Expr, sympify
+from sympy import Expr, factor_terms, sympify
 
 from normkit import registry
 from normkit.constants import exact
@@ -281,6 +281,8 @@ def scale(factor: Any, norm: Norm) -> Norm:
     factor = exact(factor)
     if isinstance(norm, Scaled):
         factor, norm = factor * norm.factor, norm.of
+    if not factor.is_number:
+        factor = factor_terms(factor)  # SymPy multiplies 2*(n + 1) out, but not 1/(2*(n + 1)): one form for both
     # A gauge of singular values may have a coefficient of the matrix, which calculus.pairs makes; no spec can name it.
     allowed = {n, rows, columns} if norm.ndim == 1 else {m, n}
     if not factor.free_symbols <= allowed:

@@ -12,24 +12,26 @@ import numpy as np
 from normkit.backends import Kernel, backend
 from normkit.codegen.cache import load_program, store_program
 from normkit.codegen.plan import Missing, Operator, Plan, Program, Synthesis
-from normkit.errors import NoClosedForm, SpecError
+from normkit.errors import BackendError, NoClosedForm, SpecError
 
 if TYPE_CHECKING:
     from normkit.functional import Functional
     from normkit.norm import Norm
 
 
-@lru_cache(maxsize=1024)
 def program(norm: Norm | str | Program) -> Program:
     """Return the program of a norm or of a spec text: from the disk cache without SymPy, or derived and stored.
 
     Only programs of norms that are normkit's own throughout are stored: the folder is keyed by their source, and a norm
     of somebody else may change its meaning, or leave its name to another, from one process to the next.
     """
-    if isinstance(norm, Program):
-        return norm
+    return norm if isinstance(norm, Program) else _program(norm if isinstance(norm, str) else _checked(norm))
+
+
+@lru_cache(maxsize=1024)
+def _program(norm: Norm | str) -> Program:
     if not isinstance(norm, str):
-        return derive_program(_checked(norm))
+        return derive_program(norm)
     stored = load_program(norm)
     if stored is None:
         from normkit.spec import norm as parse
@@ -100,7 +102,13 @@ def required(plan: Plan | Missing) -> Plan:
     return plan
 
 
-@cache
 def kernel(plan: Plan, dtype: np.dtype[Any], backend_name: str) -> Kernel:
     """Return the compiled kernel of a plan."""
+    if not isinstance(backend_name, str):
+        raise BackendError(f"a back end is named by a text such as 'cpu'; got {type(backend_name).__name__}")
+    return _kernel(plan, dtype, backend_name)
+
+
+@cache
+def _kernel(plan: Plan, dtype: np.dtype[Any], backend_name: str) -> Kernel:
     return backend(backend_name).compile(plan, dtype)

@@ -9,7 +9,7 @@ from sympy import Expr, Integer, Piecewise, floor, oo, sqrt
 
 from normkit.calculus.sums import InfConv, Plus
 from normkit.catalogue.lovasz import Lovasz
-from normkit.catalogue.lp import L1, L2, RMS, Linf, Lp
+from normkit.catalogue.lp import L1, L2, RMS, Linf, Lp, conjugate
 from normkit.catalogue.ranked import KP, OWL, KSupport, TopK
 from normkit.errors import ParameterError
 from normkit.functional import Weights, i, n
@@ -58,11 +58,6 @@ def as_power(norm: Norm) -> Power | None:
 
 def _is_linf(norm: Linf | TopK | KP) -> bool:
     return isinstance(norm, Linf) or norm.k == 1 or (isinstance(norm, KP) and norm.p is oo)
-
-
-def conjugate(p: Expr) -> Expr:
-    """Return p* with 1/p + 1/p* = 1."""
-    return oo if p == 1 else Integer(1) if p is oo else p / (p - 1)
 
 
 def as_owl(norm: Norm) -> Weights | None:

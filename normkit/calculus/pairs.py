@@ -20,13 +20,14 @@ from normkit.calculus.mixed import Sum as SumOfEntries
 from normkit.calculus.ordered import Power, as_dual_owl, as_owl, as_power, fold
 from normkit.calculus.power_pairs import closed, merged
 from normkit.calculus.sums import Maximum, Plus, unknown_pair
+from normkit.calculus.transpose import Transposed
 from normkit.catalogue.lp import L1, L2, Linf
 from normkit.catalogue.ranked import prefix_ratio, weighted
 from normkit.catalogue.spectral import Frobenius
 from normkit.errors import ParameterError
 from normkit.functional import Functional, Lift, Map, Search, Weights, columns, m, n, rows, scaled
 from normkit.linear import Flatten
-from normkit.norm import Norm, Scaled, scale
+from normkit.norm import Dual, Norm, Scaled, scale
 
 Operation = Literal["+", "max"]
 
@@ -94,10 +95,26 @@ def _common_factor(parts: tuple[Norm, ...]) -> Expr | None:
 
 def _gauge(norm: Norm) -> Norm | None:
     """Return the gauge of a unitarily invariant norm, its coefficient in the rows and columns of the matrix."""
-    plain = norm.lowered() if isinstance(norm, Induced) and norm.gauge is None and norm.operator() is None else norm
-    if isinstance(plain, Scaled) and plain.of.gauge is not None and not plain.factor.is_number:
-        return scale(plain.factor.xreplace({m: rows, n: columns}), plain.of.gauge)
-    return plain.gauge
+    if norm.gauge is not None:
+        return norm.gauge
+    factor, gauge = _multiple(norm)
+    return gauge and scale(factor.xreplace({m: rows, n: columns}), gauge)
+
+
+def _multiple(norm: Norm) -> tuple[Expr, Norm | None]:
+    """Return the coefficient in m and n, and the gauge, of a multiple of a unitarily invariant norm."""
+    if norm.gauge is not None:
+        return Integer(1), norm.gauge
+    if isinstance(norm, Induced) and norm.operator() is None:
+        return _multiple(norm.lowered())
+    if isinstance(norm, Scaled | Dual | Transposed):
+        factor, gauge = _multiple(norm.of)
+        if isinstance(norm, Scaled):
+            return norm.factor * factor, gauge
+        if isinstance(norm, Dual):
+            return 1 / factor, gauge and gauge.dual
+        return factor.xreplace({m: n, n: m}), gauge
+    return Integer(1), None
 
 
 def of_entries(norm: Norm) -> Norm | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from sympy import Expr, Integer, Rational, oo, sqrt
+from sympy import Expr, Integer, Rational, cancel, expand, oo, radsimp, sqrt
 
 from normkit.constants import exact
 from normkit.errors import ParameterError
@@ -92,7 +92,7 @@ class Lp(SymmetricGauge, name="lp"):
 
     @property
     def dual(self) -> Norm:
-        return Dual(self) if self.p in (1, oo) else Lp(self.p / (self.p - 1))
+        return Dual(self) if self.p in (1, oo) else Lp(conjugate(self.p))
 
     def dual_value(self) -> Functional:
         if self.p == 1:
@@ -103,6 +103,13 @@ class Lp(SymmetricGauge, name="lp"):
     def examples(cls) -> Iterable[Norm]:
         for p in (1, Rational(3, 2), 3, oo):
             yield cls(p)
+
+
+def conjugate(p: Expr) -> Expr:
+    """Return q with 1/p + 1/q = 1, in a form whose conjugate is p again."""
+    if p == 1 or p is oo:
+        return oo if p == 1 else Integer(1)
+    return p / (p - 1) if p.is_Rational else expand(radsimp(cancel(p / (p - 1))))
 
 
 def plain_lp(p: Expr) -> Norm:

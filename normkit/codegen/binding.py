@@ -12,7 +12,7 @@ from dataclasses import fields, is_dataclass, replace
 from functools import lru_cache
 from typing import Any, TypeVar
 
-from normkit.codegen.plan import Plan, Scalar
+from normkit.codegen.plan import LiftPlan, Plan, Scalar
 from normkit.codegen.source import names
 
 SIZES = {"rows", "columns"}
@@ -25,19 +25,29 @@ def is_bound(plan: Plan) -> bool:
     return not any(names(scalar) & SIZES for scalar in _scalars(plan))
 
 
+def closed(plan: Plan) -> bool:
+    """Tell whether rows and columns occur below lifts only."""
+    if isinstance(plan, LiftPlan):
+        return True
+    own = [getattr(plan, field.name) for field in fields(plan)]
+    scalars = [scalar for part in own if not isinstance(part, Plan) for scalar in _scalars(part, Plan)]
+    return not any(names(scalar) & SIZES for scalar in scalars) and all(map(closed, plan.children()))
+
+
 @lru_cache(maxsize=1024)
 def bind(plan: P, rows: int, columns: int) -> P:
     """Return a plan for the singular values of a matrix of a shape."""
     return plan if is_bound(plan) else _bound(plan, {"rows": float(rows), "columns": float(columns)})
 
 
-def _scalars(part: Any) -> list[Scalar]:
+def _scalars(part: Any, without: type | tuple[()] = ()) -> list[Scalar]:
+    """Return the scalars of a part; those of plans in it unless these are left out."""
     if isinstance(part, Scalar):
         return [part]
     if isinstance(part, tuple):
-        return [scalar for each in part for scalar in _scalars(each)]
+        return [scalar for each in part if not isinstance(each, without) for scalar in _scalars(each, without)]
     inner = fields(part) if is_dataclass(part) else ()
-    return [scalar for field in inner for scalar in _scalars(getattr(part, field.name))]
+    return [scalar for field in inner for scalar in _scalars(getattr(part, field.name), without)]
 
 
 def _bound(part: Any, sizes: dict[str, float]) -> Any:

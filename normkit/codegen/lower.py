@@ -8,6 +8,7 @@ from typing import Any
 
 from sympy import Expr, diff
 
+from normkit.codegen.binding import closed
 from normkit.codegen.plan import (
     AtomicPlan,
     CombinePlan,
@@ -25,6 +26,7 @@ from normkit.codegen.plan import (
 )
 from normkit.codegen.scalars import scalar
 from normkit.codegen.stable import stable
+from normkit.errors import ParameterError
 from normkit.functional import (
     Atomic,
     Combine,
@@ -54,7 +56,23 @@ from normkit.parameter import Parameter
 
 
 def lower(map_: DualityMap) -> Plan:
-    """Return the plan of a duality map: it computes the functional's value and the map itself."""
+    """Return the plan of a duality map: it computes the functional's value and the map itself.
+
+    Raises
+    ------
+    ParameterError
+        If `rows` or `columns` occur where no lift binds them.
+    """
+    plan = _plan(map_)
+    if not closed(plan):
+        raise ParameterError(
+            "rows and columns are those of a matrix whose singular values are taken: a coefficient in them has no "
+            "meaning for other arrays. Use m and n, or n for a vector"
+        )
+    return plan
+
+
+def _plan(map_: DualityMap) -> Plan:
     return _lower(map_.of, map_)
 
 
@@ -117,19 +135,19 @@ def _(stage: Root, map_: DualityMap) -> Plan:
 
 @_lower.register
 def _(stage: Mixed, map_: DualityMap) -> Plan:
-    outer, inner = map(lower, map_.parts)
+    outer, inner = map(_plan, map_.parts)
     return MixedPlan(outer, inner, stage.axis)
 
 
 @_lower.register
 def _(stage: Combine, map_: DualityMap) -> Plan:
-    outer, *parts = map(lower, map_.parts)
+    outer, *parts = map(_plan, map_.parts)
     return CombinePlan(outer, tuple(parts))
 
 
 @_lower.register
 def _(stage: Map, map_: DualityMap) -> Plan:
-    return MapPlan(_number_power(stage.linear), lower(map_.parts[0]))
+    return MapPlan(_number_power(stage.linear), _plan(map_.parts[0]))
 
 
 def _number_power(linear: Linear) -> Linear:
@@ -140,12 +158,12 @@ def _number_power(linear: Linear) -> Linear:
 
 @_lower.register
 def _(stage: Lift, map_: DualityMap) -> Plan:
-    return LiftPlan(lower(map_.parts[0]))
+    return LiftPlan(_plan(map_.parts[0]))
 
 
 @_lower.register
 def _(stage: Scale, map_: DualityMap) -> Plan:
-    return ScalePlan(scalar(stage.factor), lower(map_.parts[0]))
+    return ScalePlan(scalar(stage.factor), _plan(map_.parts[0]))
 
 
 @_lower.register

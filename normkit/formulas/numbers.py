@@ -169,7 +169,7 @@ def _(expr: Vanishing, run: Evaluation, binding: Binding) -> Any:
 def decomposition(run: Evaluation, body: Expr, rows: Tuple, columns: Tuple, binding: Binding) -> Any:
     """Return (left vectors by row, singular values, right vectors by row) with DIGITS digits."""
     outer = [(name, binding[name]) for name in sorted(body.free_symbols & set(binding), key=str)]
-    key = ("svd", body, *(at for _, at in outer))
+    key = ("svd", body, rows, columns, *(at for _, at in outer))  # a transpose is the same body, its indices exchanged
     if key not in run.known:
         row_count, column_count = int(run(rows[2], binding)), int(run(columns[2], binding))
         entries = [run(body, inner) for inner in run.ranges([rows, columns], binding)]
