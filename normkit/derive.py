@@ -17,7 +17,7 @@ from normkit.formulas.build import MapFormulas, image_formula, map_formulas, val
 from normkit.formulas.check import Check, check
 from normkit.formulas.formula import Formula
 from normkit.latex import latex
-from normkit.norm import Dual, Norm, Scaled, Theorem
+from normkit.norm import Dual, Norm, Scaled, Theorem, children
 from normkit.spec import norm as parse
 
 GRADIENT = Theorem(
@@ -281,17 +281,10 @@ def _lowered(norm: Norm) -> Norm | None:
         return None
 
 
-def parts(norm: Norm) -> Iterator[Norm]:
-    """Yield the norms that a norm is made of: its norm-valued fields, or the gauge of a named lift."""
-    found = False
-    for field in fields(norm):  # type: ignore[arg-type]
-        value = getattr(norm, field.name)
-        for part in value if isinstance(value, tuple) else (value,):
-            if isinstance(part, Norm):
-                found = True
-                yield part
-    if not found and norm.ndim == 2 and norm.gauge is not None:
-        yield norm.gauge
+def parts(norm: Norm) -> list[Norm]:
+    """Return the norms that a norm is made of: its norm-valued fields, or the gauge of a named lift."""
+    found = children(norm)
+    return found if found or norm.ndim != 2 or norm.gauge is None else [norm.gauge]
 
 
 def _merged(theorems: Iterator[tuple[Theorem, str]]) -> list[Step]:

@@ -184,6 +184,13 @@ class Norm(ABC):
         return f"$\\displaystyle {late('normkit.latex', 'latex')(self)}$"
 
 
+def children(norm: Norm) -> list[Norm]:
+    """Return the norms among the parameters of a norm, in their order."""
+    values = [getattr(norm, field.name) for field in fields(norm)]  # type: ignore[arg-type]
+    parts = [part for value in values for part in (value if isinstance(value, tuple) else (value,))]
+    return [part for part in parts if isinstance(part, Norm)]
+
+
 class OnSameSpace(Norm):
     """A norm made of another one on the same space; subclasses declare it as the field `of`, in its place."""
 

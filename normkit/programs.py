@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import fields
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -55,12 +54,9 @@ def _checked(norm: Any) -> Norm:
 
 def _own(norm: Norm) -> bool:
     """Tell whether a norm and all its parts are classes of normkit."""
-    from normkit.norm import Norm
+    from normkit.norm import children
 
-    values = [getattr(norm, field.name) for field in fields(norm)]  # type: ignore[arg-type]
-    parts = [part for value in values for part in (value if isinstance(value, tuple) else (value,))]
-    inside = type(norm).__module__.partition(".")[0] == "normkit"
-    return inside and all(_own(part) for part in parts if isinstance(part, Norm))
+    return type(norm).__module__.partition(".")[0] == "normkit" and all(map(_own, children(norm)))
 
 
 def derive_program(norm: Norm) -> Program:

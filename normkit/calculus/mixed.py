@@ -126,8 +126,8 @@ class Entries(Norm, name="entries"):
         yield cls(Lp(Integer(4)))
 
 
-class Max(Norm, name="max"):
-    r"""Largest magnitude of an entry of a matrix, max_ij |x_ij|; the induced norm ``l1->linf``."""
+class OfEntries(Norm):
+    """A norm of matrices that has a name of its own for what `Entries` says of a vector norm."""
 
     theorem = Entries.theorem
 
@@ -138,6 +138,10 @@ class Max(Norm, name="max"):
     @property
     def absolute(self) -> bool:
         return True
+
+
+class Max(OfEntries, name="max"):
+    r"""Largest magnitude of an entry of a matrix, max_ij |x_ij|; the induced norm ``l1->linf``."""
 
     def value(self) -> Functional:
         return Linf().value()
@@ -150,18 +154,8 @@ class Max(Norm, name="max"):
         return L1().value()
 
 
-class Sum(Norm, name="sumabs"):
+class Sum(OfEntries, name="sumabs"):
     r"""Sum of the magnitudes of the entries of a matrix, sum_ij |x_ij|."""
-
-    theorem = Entries.theorem
-
-    @property
-    def ndim(self) -> int:
-        return 2
-
-    @property
-    def absolute(self) -> bool:
-        return True
 
     def value(self) -> Functional:
         return L1().value()
