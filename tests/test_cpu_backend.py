@@ -366,5 +366,37 @@ def test_sorted_weights_of_a_long_line_against_numpy(kind: str, dtype: np.dtype[
     np.testing.assert_allclose(
         nk.dualize(norm, x, backend="cpu"), head * np.sign(x), rtol=1e-6 if dtype == "f4" else 1e-13
     )
-    half = nk.dualize(1 / 3 * norm.dual, x, backend="cpu")
-    np.testing.assert_allclose(half, 3 * t, rtol=1e-6)
+    thrice, size = nk.compile(1 / 3 * norm.dual).with_value(x)
+    np.testing.assert_allclose(thrice, 3 * t, rtol=1e-6)
+    assert size == pytest.approx(3 * np.sum(RAMP * sizes), rel=1e-13)
+
+
+# --- large matrices: NumPy's SVD one by one, the spectral norm from the Gram matrix ----------------------------------
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+@pytest.mark.parametrize("shape", [(20, 1300), (1300, 20), (300, 290), (2, 3, 300, 40)])
+@pytest.mark.parametrize("kind", ["normal", "rank one", "far", "zero"])
+def test_the_spectral_norm_of_large_matrices_is_that_of_numpy(
+    kind: str, shape: tuple[int, ...], dtype: np.dtype[Any]
+) -> None:
+    draw = np.random.default_rng(4)
+    x = draw.standard_normal(shape)
+    if kind == "rank one":
+        x = x[..., :1] * x[..., :1, :]
+    factor = {"far": 2.0 ** (-100 if dtype == np.float32 else -900), "zero": 0.0}.get(kind, 1.0)
+    x = (factor * x).astype(dtype)
+    near = x if kind == "zero" else np.ldexp(x.astype(np.float64), -int(np.frexp(factor)[1]))
+    expected = np.linalg.norm(near, 2, axis=(-2, -1))
+    sizes = nk.value("spectral", x, backend="cpu")
+    again = sizes if kind == "zero" else np.ldexp(sizes, -int(np.frexp(factor)[1]))
+    # Several matrices share threads that call LAPACK in their own precision; one alone goes by its Gram matrix.
+    exact = len(shape) == 2 or dtype == np.float64
+    np.testing.assert_allclose(again, expected, rtol=1e-12 if exact else 1e-6)
+    rows, columns = shape[-2:]
+    np.testing.assert_allclose(nk.value("rms->rms", x, backend="cpu"), np.sqrt(columns / rows) * sizes, rtol=1e-14)
+    if kind == "normal":
+        t, nuclear = nk.compile("rms->rms").with_value(x)
+        singular = np.linalg.svd(x.astype(np.float64), compute_uv=False)
+        np.testing.assert_allclose(nuclear, np.sqrt(rows / columns) * singular.sum(axis=-1), rtol=1e-5)
+        assert nk.certify("rms->rms", x, t).holds(1e-4 if dtype == np.float32 else 1e-12)
