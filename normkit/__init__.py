@@ -42,7 +42,7 @@ _WHERE = {
     "normkit.derive": ["derive", "Derivation", "Step"],
     "normkit.errors": [
         "NormkitError", "SpecError", "ParameterError", "ShapeError", "DTypeError", "NonFiniteError", "FileError",
-        "BackendError", "MissingExtra", "NoClosedForm",
+        "BackendError", "MissingExtra", "NoClosedForm", "UnsafeSchedule",
     ],
 }  # fmt: skip
 _HOME = {name: module for module, names in _WHERE.items() for name in names}

@@ -39,6 +39,10 @@ class MissingExtra(NormkitError, ImportError):
     """An optional dependency that is not installed; the message names the extra."""
 
 
+class UnsafeSchedule(NormkitError, ValueError):
+    """A polynomial schedule whose use would leave its basin, flip signs or step uphill; ``allow_unsafe=True`` lets it."""
+
+
 class NoClosedForm(NormkitError, NotImplementedError):
     """The quantity asked for has no closed form here.
 
