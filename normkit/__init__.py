@@ -35,6 +35,7 @@ _WHERE = {
     "normkit.calculus.transpose": ["Transposed"],
     "normkit.parameter": ["Parameter"],
     "normkit.descent": ["value", "dual_value", "dualize", "lmo", "steepest_descent"],
+    "normkit.polar.schedule": ["polar_schedule", "Schedule"],
     "normkit.compiled": ["Compiled", "compile"],
     "normkit.bounds": ["Bounds", "bounds"],
     "normkit.certificate": ["Certificate", "certify"],

@@ -67,6 +67,7 @@ FLOORS: dict[str, tuple[str, int]] = {
     "certificate": ("bridge", 8),
     "testing": ("bridge", 8),
     "plot": ("bridge", 8),
+    "polar_plot": ("bridge", 8),
     "cli": ("bridge", 9),
     "__main__": ("bridge", 10),
 }
