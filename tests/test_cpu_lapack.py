@@ -135,7 +135,7 @@ def test_the_fallback_gesvd_reconstructs():
 
 
 def test_blas_threads_are_restored():
-    controls = blas_threads._controls()
+    controls = blas_threads.controls()
     if controls is None:
         pytest.skip("this SciPy is not linked to OpenBLAS")
     read, _ = controls

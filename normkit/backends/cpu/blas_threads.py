@@ -20,7 +20,7 @@ _threads_before = 1
 
 
 @functools.cache
-def _controls() -> tuple[Callable[[], int], Callable[[int], None]] | None:
+def controls() -> tuple[Callable[[], int], Callable[[int], None]] | None:
     """Find OpenBLAS's get and set of the number of threads."""
     module = importlib.import_module("scipy.linalg.cython_lapack")
     try:
@@ -39,11 +39,11 @@ def _controls() -> tuple[Callable[[], int], Callable[[int], None]] | None:
 def single_threaded_blas() -> Iterator[None]:
     """Hold SciPy's BLAS at one thread; uses may overlap, and the last to leave restores the number."""
     global _users, _threads_before
-    controls = _controls()
-    if controls is None:
+    found = controls()
+    if found is None:
         yield
         return
-    read, write = controls
+    read, write = found
     with _lock:
         if _users == 0:
             _threads_before = read()

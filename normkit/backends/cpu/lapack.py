@@ -8,39 +8,20 @@ its right factor our U, and nothing is transposed.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, cast
 
 import numpy as np
-from llvmlite import ir
-from numba import get_num_threads, prange, types
-from numba.extending import get_cython_function_address, intrinsic
+from numba import get_num_threads, prange
+from numba.extending import get_cython_function_address
 from numpy.typing import NDArray
 
 from normkit.backends.cpu.blas_threads import single_threaded_blas
 from normkit.backends.cpu.jit import cached
+from normkit.backends.cpu.pointers import call
 from normkit.backends.precision import eps_of, rank_tolerance
 
 Floats = NDArray[np.float32] | NDArray[np.float64]
 LAPACK = "scipy.linalg.cython_lapack"
-
-
-def _call_pointer(typing_context: Any, address: Any, pointers: Any) -> tuple[Any, Callable[..., Any]]:
-    """Call the void function at an integer address; its arguments are pointers, given as integers."""
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        function, addresses = arguments
-        pointer = ir.IntType(8).as_pointer()
-        function_type = ir.FunctionType(ir.VoidType(), [pointer] * len(signature.args[1]))
-        values = [builder.extract_value(addresses, i) for i in range(len(signature.args[1]))]
-        callee = builder.inttoptr(function, function_type.as_pointer())
-        builder.call(callee, [builder.inttoptr(value, pointer) for value in values])
-        return context.get_dummy_value()
-
-    return types.void(address, pointers), generate
-
-
-_call: Any = intrinsic(_call_pointer)
 
 
 @cached()
@@ -50,7 +31,7 @@ def _gesdd(address: int, job: Any, ints: Any, a: Any, u: Any, s: Any, vt: Any, w
     n, m, k, size, info = p, p + 4, p + 8, p + 12, p + 16
     left, right = vt.ctypes.data, u.ctypes.data
     arrays = (a.ctypes.data, s.ctypes.data, work.ctypes.data, iwork.ctypes.data)
-    _call(
+    call(
         address,
         (job.ctypes.data, n, m, arrays[0], n, arrays[1], left, n, right, k, arrays[2], size, arrays[3], info),
     )
@@ -65,7 +46,7 @@ def _gesvd(address: int, job: Any, ints: Any, a: Any, u: Any, s: Any, vt: Any, w
     left, right = vt.ctypes.data, u.ctypes.data
     arrays = (a.ctypes.data, s.ctypes.data, work.ctypes.data)
     job_at = job.ctypes.data
-    _call(
+    call(
         address,
         (job_at, job_at, n, m, arrays[0], n, arrays[1], left, n, right, k, arrays[2], size, info),
     )

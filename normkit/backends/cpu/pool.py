@@ -23,12 +23,13 @@ RUNS = 4
 
 
 @cache
-def _executor() -> ThreadPoolExecutor:
+def executor() -> ThreadPoolExecutor:
+    """Return the threads that serve all callers."""
     return ThreadPoolExecutor(int(vars(config)["NUMBA_NUM_THREADS"]), thread_name_prefix="normkit")
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_executor.cache_clear)  # threads do not survive a fork
+    os.register_at_fork(after_in_child=executor.cache_clear)  # threads do not survive a fork
 
 
 def parallel(function: Callable[..., Any], tasks: int, entries: int, *arguments: Any) -> None:
@@ -41,6 +42,8 @@ def parallel(function: Callable[..., Any], tasks: int, entries: int, *arguments:
     tasks, entries : int
         The number of tasks, and of array entries that they read: the amount of work.
     """
+    if tasks == 0:
+        return
     threads = min(numba.get_num_threads(), tasks, 1 + entries // GRAIN)
     if threads == 1:
         function(0, tasks, *arguments)
@@ -58,7 +61,7 @@ def parallel(function: Callable[..., Any], tasks: int, entries: int, *arguments:
                 return
             function(first, last, *arguments)
 
-    others = [_executor().submit(work) for _ in range(threads - 1)]
+    others = [executor().submit(work) for _ in range(threads - 1)]
     try:
         work()
     finally:
