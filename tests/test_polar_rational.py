@@ -1,0 +1,344 @@
+"""Rational and exact polar factors against mpmath and SVDs in float64; their coefficients against 50 digits."""
+
+import math
+
+import mpmath
+import numpy as np
+import pytest
+
+from normkit.backends.cpu.blas_threads import single_threaded_blas
+from normkit.polar import cholesky, exact
+from normkit.polar.newton import newton
+from normkit.polar.qdwh import qdwh, rounding
+from normkit.polar.zolo import zolo
+from normkit.polar.zolotarev import bounded_weights, nodes, partial_fractions, solves_for, weights
+
+SINGLE, DOUBLE = np.float32, np.float64
+SHAPES = [(1, 1), (1, 7), (7, 1), (40, 40), (40, 60), (60, 40), (30, 150), (150, 30), (270, 280), (280, 270)]
+
+
+def haar(m, k, rng):
+    q, r = np.linalg.qr(rng.standard_normal((m, k)))
+    return q * np.sign(np.diag(r))
+
+
+def build(shape, sigma, dtype=DOUBLE, seed=0):
+    rng, k = np.random.default_rng(seed), min(shape)
+    return ((haar(shape[0], k, rng) * sigma) @ haar(shape[1], k, rng).T).astype(dtype)
+
+
+def by_svd(X):
+    u, _, vt = np.linalg.svd(X.astype(DOUBLE), full_matrices=False)
+    return u @ vt
+
+
+def by_mpmath(X):
+    with mpmath.workdps(50):
+        wide = X.shape[0] <= X.shape[1]
+        u, _, v = mpmath.svd_r(mpmath.matrix((X.T if wide else X).tolist()))
+        T = np.array((u * v).tolist(), dtype=DOUBLE)
+    return T.T if wide else T
+
+
+def error(T, expected):
+    return np.linalg.norm(T - expected) / math.sqrt(min(T.shape))
+
+
+def spectra(k, low):
+    one, half = np.ones(k), np.ones(k)
+    one[-1] = low
+    half[k // 2 :] = low
+    cluster = np.full(k, 1 / math.sqrt(weights(low).c))
+    cluster[0], cluster[-(k // 4 + 1) :] = 1, low
+    return {"log": np.geomspace(1, low, k), "one tiny": one, "half tiny": half, "cluster": cluster}
+
+
+# Coefficients
+
+
+@pytest.mark.parametrize("lower", [0.9, 1e-1, 1e-3, 1e-8, 1e-12, 1e-16, 1e-20])
+@pytest.mark.parametrize("solves", [1, 2, 5, 8])
+def test_nodes_have_all_digits(lower, solves):
+    with mpmath.workdps(60):
+        square = mpmath.mpf(lower) ** 2
+        quarter = mpmath.ellipk(1 - square)
+        for i, c in enumerate(nodes(lower, solves), 1):
+            u = i * quarter / (2 * solves + 1)
+            sn, cn = (mpmath.ellipfun(name, u, m=1 - square) for name in ("sn", "cn"))
+            assert abs(c / (square * sn**2 / cn**2) - 1) < 5e-14
+
+
+@pytest.mark.parametrize("lower", [0.9, 1e-3, 1e-8, 1e-16])
+@pytest.mark.parametrize("solves", [1, 3, 8])
+def test_partial_fractions_are_the_product(lower, solves):
+    fractions, c = partial_fractions(lower, solves), [mpmath.mpf(x) for x in nodes(lower, solves)]
+    with mpmath.workdps(50):
+
+        def product(x):
+            return x * mpmath.fprod((x * x + c[2 * i + 1]) / (x * x + c[2 * i]) for i in range(solves))
+
+        for x in np.geomspace(lower, 1, 40):
+            assert abs(fractions(float(x)) / (product(mpmath.mpf(x)) / product(mpmath.mpf(1))) - 1) < 1e-12
+        assert abs(fractions.lower / (product(mpmath.mpf(lower)) / product(mpmath.mpf(1))) - 1) < 1e-13
+
+
+@pytest.mark.parametrize("lower", [0.5, 1e-2, 1e-6, 1e-16, 1e-20])
+def test_weights_have_all_digits_and_are_zolotarevs(lower):
+    w = weights(lower)
+    with mpmath.workdps(80):
+        square = mpmath.mpf(lower) ** 2
+        d = mpmath.cbrt(4 * (1 - square) / square**2)
+        a = mpmath.sqrt(1 + d) + mpmath.sqrt(8 - 4 * d + 8 * (2 - square) / (square * mpmath.sqrt(1 + d))) / 2
+        for got, expected in ((w.a, a), (w.b, (a - 1) ** 2 / 4), (w.c, a + (a - 1) ** 2 / 4 - 1)):
+            assert abs(got / expected - 1) < 1e-13
+    fractions = partial_fractions(lower, 1)
+    for x in np.geomspace(lower, 1, 20):
+        assert w(x) == pytest.approx(fractions(x), rel=1e-12)
+    assert weights(1.0) == weights(1.0 - 1e-20)
+    assert weights(1.0).a == pytest.approx(3.0)
+
+
+@pytest.mark.parametrize(
+    ("lower", "distances"),
+    [
+        (1e-2, [0.495, 4.8e-3, 1.8e-9]),
+        (1e-3, [0.752, 3.7e-2, 8.4e-7]),
+        (1e-8, [0.995, 0.578, 9.5e-3, 1.4e-8]),
+        (1e-16, [1.0, 0.943, 0.218, 2.3e-4, 1.9e-13]),
+    ],
+)
+def test_qdwh_recursion(lower, distances):
+    for distance in distances:
+        lower = weights(lower)(lower)
+        assert 1 - lower == pytest.approx(distance, rel=0.03)
+
+
+@pytest.mark.parametrize(
+    ("lower", "solves", "distances"),
+    [
+        (1e-8, 4, [0.578, 1.4e-8]),
+        (1e-16, 8, [0.596, 5e-16]),
+        (1e-3, 2, [0.336, 2.8e-6]),
+        (1e-3, 1, [0.752, 3.7e-2]),
+    ],
+)
+def test_zolo_recursion(lower, solves, distances):
+    for distance in distances:
+        lower = partial_fractions(lower, solves).lower
+        assert 1 - lower == pytest.approx(distance, rel=0.03, abs=2e-15)
+    assert solves_for(1e-16, 1e-15) == 8
+    assert solves_for(1e-3, 1e-5) == 2
+
+
+@pytest.mark.parametrize(("lower", "most"), [(1e-4, 1e3), (1e-8, 1e4), (0.1, 4.0), (0.1, 1e9)])
+def test_bounded_weights_keep_the_interval(lower, most):
+    w = bounded_weights(lower, most)
+    x = np.geomspace(lower, 1, 20001)
+    image = x * (w.a + w.b * x**2) / (1 + w.c * x**2)
+    assert w.c <= most * (1 + 1e-9) or w == weights(lower)
+    assert image.max() <= 1 + 1e-14
+    assert image.min() >= w(lower) * (1 - 1e-12)
+    assert w(lower) > 1.4 * lower
+
+
+# Blocks
+
+
+@pytest.mark.parametrize("dtype", [SINGLE, DOUBLE])
+@pytest.mark.parametrize("shape", [(5, 5), (300, 300), (3, 700), (700, 3), (300, 900), (900, 300), (430, 430), (1, 5)])
+@pytest.mark.parametrize("threads", ["shared", "one"])
+def test_blocks(dtype, shape, threads):
+    X = np.random.default_rng(0).standard_normal(shape).astype(dtype)
+    m, tol = min(shape), 1e-3 if dtype is SINGLE else 1e-11
+    wide = X.T if shape[0] > shape[1] else X
+
+    def same(got, expected, scale=1.0):
+        np.testing.assert_allclose(got.T if shape[0] > shape[1] else got, expected, rtol=0, atol=tol * scale)
+
+    R = np.zeros((m, m), dtype)
+    with cholesky.tiled_threads() if threads == "shared" else single_threaded_blas():
+        cholesky.gram(X, R)
+        np.testing.assert_allclose(np.tril(R), np.tril(wide @ wide.T), rtol=1e-4, atol=tol)
+        assert not np.triu(R, 1).any()
+        R /= dtype(max(shape))
+        R[np.diag_indices(m)] += 1
+        M = np.tril(R) + np.tril(R, -1).T
+        assert cholesky.factor(R)
+        L = np.tril(R)
+        np.testing.assert_allclose(L @ L.T, M, rtol=0, atol=tol)
+        for run, matrix in ((cholesky.solve, M), (cholesky.solve_lower, L)):
+            Z = X.copy()
+            run(R, Z)
+            same(Z, np.linalg.solve(matrix, wide))
+        Z = X.copy()
+        cholesky.add_symmetric(2.0, np.tril(M), X, Z)
+        same(Z, wide + 2 * M @ wide, 10)
+        Q = np.random.default_rng(1).standard_normal((m, m)).astype(dtype)
+        cholesky.multiply(Q, X, Z)
+        same(Z, Q @ wide, 10)
+
+
+def test_indefinite_matrices_have_no_factor():
+    M = np.eye(500)
+    M[400, 400] = -1
+    with cholesky.tiled_threads():
+        assert not cholesky.factor(M)
+
+
+def test_an_error_in_a_thread_is_raised():
+    def bad():
+        raise ValueError("seen")
+
+    with cholesky.tiled_threads(), pytest.raises(ValueError, match="seen"):
+        cholesky.parallel([bad, bad, bad])
+
+
+# QDWH
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize(("dtype", "accuracy"), [(SINGLE, 1e-3), (SINGLE, 1e-6), (DOUBLE, 1e-3), (DOUBLE, 1e-12)])
+def test_qdwh_keeps_its_accuracy(shape, dtype, accuracy):
+    low = 1e-3
+    for name, sigma in spectra(min(shape), low).items():
+        X = build(shape, sigma, dtype)
+        kept, out = X.copy(), np.full(X.shape, np.nan, dtype)
+        done = qdwh(X, out, lower=low * 0.8 * min(sigma[-1] / low, 1), upper=1.001 * sigma.max(), accuracy=accuracy)
+        assert error(out, by_svd(X)) <= accuracy, name
+        assert done.residual <= 3 * accuracy
+        assert np.array_equal(X, kept)
+
+
+@pytest.mark.parametrize("low", [1e-2, 1e-4, 1e-5, 1e-6])
+@pytest.mark.parametrize("name", ["log", "one tiny", "half tiny", "cluster"])
+def test_qdwh_in_float32_takes_float64_where_float32_would_lose_the_small_directions(low, name):
+    X = build((200, 200), spectra(200, low)[name], SINGLE)
+    out = np.empty_like(X)
+    sigma = np.linalg.svd(X.astype(DOUBLE), compute_uv=False)
+    qdwh(X, out, lower=sigma[-1], upper=1.001 * sigma[0], accuracy=1e-3)
+    assert error(out, by_svd(X)) <= 1e-3
+    qdwh(X, out, lower=sigma[-1], upper=1.001 * sigma[0], accuracy=1e-6)
+    assert error(out, by_svd(X)) <= 1e-6
+
+
+@pytest.mark.parametrize("low", [1e-2, 1e-3, 1e-4])
+@pytest.mark.parametrize("name", ["log", "one tiny", "half tiny", "cluster"])
+def test_the_rounding_model_bounds_a_step(low, name):
+    X, w = build((256, 256), spectra(256, low)[name], SINGLE), weights(low)
+    M = np.zeros((256, 256), SINGLE)
+    cholesky.gram(X, M)
+    M *= SINGLE(w.c)
+    M[np.diag_indices(256)] += SINGLE(1)
+    assert cholesky.factor(M)
+    Z = X * SINGLE(w.a - w.b / w.c)
+    cholesky.solve(M, Z)
+    Z += SINGLE(w.b / w.c) * X
+    assert error(by_svd(Z), by_svd(X)) <= rounding(w.c, w(low), 2.0**-24)
+
+
+@pytest.mark.parametrize("estimate", [1e3, 30.0, 0.1, 1e-6])
+@pytest.mark.parametrize("shape", [(64, 64), (40, 200), (200, 40)])
+def test_a_wrong_estimate_costs_steps_not_accuracy(estimate, shape):
+    X = build(shape, np.geomspace(1, 1e-3, min(shape)))
+    for form in ("auto", "qr"):
+        out = np.empty_like(X)
+        qdwh(X, out, lower=min(1e-3 * estimate, 1.0), upper=1.001, accuracy=1e-11, form=form)
+        assert error(out, by_svd(X)) <= 1e-11
+
+
+@pytest.mark.parametrize("low", [1e-4, 1e-8, 1e-12])
+@pytest.mark.parametrize("shape", [(8, 8), (6, 14), (14, 6)])
+def test_ill_conditioned_matrices_are_as_accurate_as_their_entries_allow(low, shape):
+    X = build(shape, np.geomspace(1, low, min(shape)))
+    expected, allowed, out = by_mpmath(X), 20 * 2.0**-53 / low, np.empty_like(X)
+    bounds = {"lower": 0.9 * low, "upper": 1.0001}
+    for form in ("auto", "qr"):
+        qdwh(X, out, **bounds, form=form)
+        assert error(out, expected) <= allowed
+        zolo(X, out, **bounds, form=form)
+        assert error(out, expected) <= allowed
+    for scaling in ("norms", "optimal"):
+        newton(X, out, **bounds, scaling=scaling)
+        assert error(out, expected) <= allowed
+    exact.svd(X, out, rank_tol=1e-15)
+    assert error(out, expected) <= allowed
+
+
+def test_steps_are_as_few_as_the_recursion_says():
+    X = build((128, 128), np.geomspace(1, 1e-3, 128))
+    out = np.empty_like(X)
+    assert qdwh(X, out, lower=1e-3, upper=1.0, accuracy=1e-3).steps == 3
+    assert qdwh(X.astype(SINGLE), out.astype(SINGLE), lower=1e-3, upper=1.0, accuracy=1e-6).steps == 3
+    assert qdwh(X, out, lower=1e-3, upper=1.0, accuracy=1e-12).steps == 4
+    assert zolo(X, out, lower=1e-3, upper=1.0, accuracy=1e-12).steps == 2
+    assert zolo(X, out, lower=1e-3, upper=1.0, accuracy=1e-12, solves=1).steps == 4
+
+
+def test_rank_deficient_matrices_are_refused():
+    X = np.diag([1.0, 0.5, 0.0])
+    for method in (qdwh, zolo):
+        with pytest.raises(np.linalg.LinAlgError, match=r"rank deficient.*exact"):
+            method(X, np.empty_like(X), lower=0.5, upper=1.001)
+    with pytest.raises(np.linalg.LinAlgError, match="full rank"):
+        newton(np.zeros((3, 3)), np.empty((3, 3)), lower=0.5)
+
+
+# Zolo and Newton
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("method", [zolo, newton])
+@pytest.mark.parametrize(("dtype", "accuracy"), [(SINGLE, 1e-3), (SINGLE, 1e-6), (DOUBLE, 1e-11)])
+def test_zolo_and_newton_keep_their_accuracy(shape, method, dtype, accuracy):
+    X = build(shape, np.geomspace(1, 1e-3, min(shape)), dtype)
+    kept, out = X.copy(), np.full(X.shape, np.nan, dtype)
+    method(X, out, lower=8e-4, upper=1.001, accuracy=accuracy)
+    assert error(out, by_svd(X)) <= accuracy
+    assert np.array_equal(X, kept)
+
+
+def test_zolo_goes_on_where_the_estimate_was_too_high():
+    X = build((50, 50), np.geomspace(1, 1e-4, 50))
+    out = np.empty_like(X)
+    zolo(X, out, lower=0.1, upper=1.001, accuracy=1e-11)
+    assert error(out, by_svd(X)) <= 1e-11
+
+
+# Factorizations
+
+
+@pytest.mark.parametrize("shape", [*SHAPES, (12, 200)])
+@pytest.mark.parametrize("dtype", [SINGLE, DOUBLE])
+@pytest.mark.parametrize("method", [exact.svd, exact.eigh])
+def test_factorizations_drop_what_is_below_the_tolerance(shape, dtype, method):
+    k, u = min(shape), 2.0**-24 if dtype is SINGLE else 2.0**-53
+    rank = (k + 1) // 2
+    sigma = np.r_[np.geomspace(3, 0.1, rank), np.full(k - rank, 1e-4)]
+    rng = np.random.default_rng(2)
+    left, right = haar(shape[0], k, rng), haar(shape[1], k, rng)
+    X = ((left * sigma) @ right.T).astype(dtype)
+    kept, out = X.copy(), np.full(X.shape, np.nan, dtype)
+    found = method(X, out, rank_tol=1e-3)
+    assert found.rank == rank
+    assert found.dropped == 0
+    np.testing.assert_allclose(found.singular, sigma, rtol=100 * u, atol=100 * u + 1e-9)
+    assert error(out, left[:, :rank] @ right[:, :rank].T) <= 2000 * u + 1e-11
+    assert np.array_equal(X, kept)
+
+
+@pytest.mark.parametrize("method", [exact.svd, exact.eigh])
+def test_zero_has_the_factor_zero(method):
+    out = np.full((3, 5), np.nan)
+    assert method(np.zeros((3, 5)), out, rank_tol=1e-15).rank == 0
+    assert not out.any()
+
+
+def test_eigh_says_what_it_cannot_resolve():
+    X = build((30, 40), np.r_[np.ones(20), np.full(5, 1e-7), np.full(5, 1e-10)])
+    out = np.empty_like(X)
+    found = exact.eigh(X, out, rank_tol=1e-6)
+    assert (found.rank, found.dropped) == (20, 0)
+    found = exact.eigh(X, out, rank_tol=1e-14)
+    assert found.rank == 25
+    assert 1e-10 < found.resolved < 1e-7
+    assert exact.svd(X, out, rank_tol=1e-14).rank == 30
