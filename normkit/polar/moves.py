@@ -1,0 +1,32 @@
+"""Copies, transposes and pairings of matrices, in parts for threads; compiled."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from normkit.backends.cpu.team import shared
+from normkit.polar.products import TILE
+
+
+@shared()
+def write(A: Any, B: Any, plain: bool) -> None:
+    """B = A, or B = A' unless `plain`."""
+    if plain:
+        for i in range(A.shape[0]):
+            for j in range(A.shape[1]):
+                B[i, j] = A[i, j]
+        return
+    for i0 in range(0, A.shape[0], TILE):
+        for j0 in range(0, A.shape[1], TILE):
+            for i in range(i0, min(i0 + TILE, A.shape[0])):
+                for j in range(j0, min(j0 + TILE, A.shape[1])):
+                    B[j, i] = A[i, j]
+
+
+@shared()
+def put(first: int, last: int, A: Any, B: Any, plain: bool) -> None:
+    """B = A, or B = A' unless `plain`: the rows first to last of A."""
+    if plain:
+        write(A[first:last], B[first:last], True)
+    else:
+        write(A[first:last], B[:, first:last], False)

@@ -1,0 +1,124 @@
+"""Products of matrices by a team of threads: every member computes its blocks; symmetric results cost half.
+
+Matrices are C-ordered. A symmetric m x m result is cut into as many block rows as there are members. Member p computes
+the lower triangle of diagonal block p, the blocks p, p + d (mod size) below the diagonal for d < size / 2, and for an
+even size half of the last one: all members do the same work, and together half of that of a full product. Each writes
+its blocks to both triangles, so nobody waits before the barrier of the caller.
+
+A desk says how products are made: through BLAS in the type of the matrices, or through bfloat16.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from normkit.backends.cpu.blas import desk as desk_of_blas
+from normkit.backends.cpu.blas import square, times, times_transposed
+from normkit.backends.cpu.team import shared
+from normkit.polar import narrow
+
+PANEL = 96
+"""Columns of a diagonal block that are computed at a time where BLAS has no routine for one triangle."""
+TILE = 16
+
+
+BLAS, BFLOAT16 = 0, 1
+"""Kinds of products."""
+
+
+@shared()
+def desk(found: Any, letters: Any, kind: int, state: Any, packed: Any, like: Any) -> Any:
+    """Return what products work with: BLAS, room for its arguments, the barrier, packed operands, the kind.
+
+    `packed` are two int32 buffers that the team shares, empty unless the kind is BFLOAT16.
+    """
+    blas = desk_of_blas(found, letters, like)
+    return blas[0], blas[1], blas[2], blas[3], state, packed[0], packed[1], kind
+
+
+@shared()
+def part(length: int, parts: int, i: int) -> Any:
+    """Return (first, last) of part i of a range, cut at multiples of 16."""
+    first = min(length, (length * i // parts + TILE // 2) // TILE * TILE)
+    last = length if i == parts - 1 else min(length, (length * (i + 1) // parts + TILE // 2) // TILE * TILE)
+    return first, last
+
+
+@shared()
+def mirror(C: Any, rows: Any, columns: Any) -> None:
+    """Copy C[rows, columns], which lies below the diagonal or on it, to the other triangle."""
+    for i0 in range(rows[0], rows[1], TILE):
+        for j0 in range(columns[0], columns[1], TILE):
+            for i in range(i0, min(i0 + TILE, rows[1])):
+                for j in range(j0, min(j0 + TILE, columns[1], i)):
+                    C[j, i] = C[i, j]
+
+
+@shared()
+def _below(m: int, size: int, p: int, d: int) -> Any:
+    """Return rows and columns of the block that member p computes at distance d."""
+    q = (p + d) % size
+    rows, columns = part(m, size, max(p, q)), part(m, size, min(p, q))
+    if 2 * d == size:  # p and q both come here: each takes half of the rows
+        middle = (rows[0] + rows[1]) // 2
+        rows = (rows[0], middle) if p > q else (middle, rows[1])
+    return rows, columns
+
+
+@shared()
+def _copy(D: Any, C: Any, rows: Any, columns: Any) -> None:
+    for i in range(rows[0], rows[1]):
+        for j in range(columns[0], columns[1]):
+            C[i, j] = D[i, j]
+
+
+@shared()
+def gram(desk: Any, member: int, size: int, X: Any, C: Any, alpha: Any, D: Any, beta: Any) -> None:
+    """C = alpha X X' + beta D, D symmetric; this member's share. D is not read if beta is 0."""
+    if desk[7] == BFLOAT16:
+        narrow.gram(desk, member, size, X, C, alpha, D, beta)
+        return
+    m = C.shape[0]
+    mine = part(m, size, member)
+    if beta != 0:
+        _copy(D, C, mine, mine)
+    square(desk[:4], X, C, mine, alpha, beta)
+    mirror(C, mine, mine)
+    for d in range(1, size // 2 + 1):
+        rows, columns = _below(m, size, member, d)
+        if beta != 0:
+            _copy(D, C, rows, columns)
+        times_transposed(desk[:4], X, X, C, rows, columns, alpha, beta)
+        mirror(C, rows, columns)
+
+
+@shared()
+def commuting(desk: Any, member: int, size: int, A: Any, B: Any, C: Any, D: Any, beta: Any) -> None:
+    """C = A B + beta D of symmetric A, B that commute, so that A B is symmetric; D symmetric; this member's share."""
+    if desk[7] == BFLOAT16:
+        narrow.product(desk, member, size, A, B, C, D, beta, True)
+        return
+    m = C.shape[0]
+    mine = part(m, size, member)
+    for j in range(mine[0], mine[1], PANEL):
+        rows, columns = (j, mine[1]), (j, min(j + PANEL, mine[1]))
+        _copy(D, C, rows, columns)
+        times_transposed(desk[:4], A, B, C, rows, columns, 1.0, beta)
+        mirror(C, rows, columns)
+    for d in range(1, size // 2 + 1):
+        rows, columns = _below(m, size, member, d)
+        _copy(D, C, rows, columns)
+        times_transposed(desk[:4], A, B, C, rows, columns, 1.0, beta)
+        mirror(C, rows, columns)
+
+
+@shared()
+def long(desk: Any, member: int, size: int, A: Any, X: Any, Y: Any, beta: Any) -> None:
+    """Y = A X + beta X, this member's columns."""
+    if desk[7] == BFLOAT16:
+        narrow.product(desk, member, size, A, X, Y, X, beta, False)
+        return
+    rows, columns = (0, A.shape[0]), part(X.shape[1], size, member)
+    if beta != 0:
+        _copy(X, Y, rows, columns)
+    times(desk[:4], A, X, Y, rows, columns, 1.0, beta)
