@@ -36,7 +36,12 @@ _WHERE = {
     "normkit.parameter": ["Parameter"],
     "normkit.descent": ["value", "dual_value", "dualize", "lmo", "steepest_descent"],
     "normkit.polar.schedule": ["polar_schedule", "Schedule"],
+    "normkit.relatives": [
+        "matrix_sign", "inverse_root", "spectral_clip", "spectral_hardcap", "spectral_relu", "leading_pairs",
+        "LeadingPairs", "whiten",
+    ],
     "normkit.compiled": ["Compiled", "compile"],
+    "normkit.orthogonalize": ["polar", "polar_report", "polar_plan", "PolarReport", "PolarPlan"],
     "normkit.bounds": ["Bounds", "bounds"],
     "normkit.certificate": ["Certificate", "certify"],
     "normkit.cost": ["cost_class"],

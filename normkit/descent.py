@@ -122,7 +122,7 @@ def dualize_with_value(
     direct = target.flags.c_contiguous and target.dtype.isnative and not np.may_share_memory(target, array)
     work = target if direct else np.empty(array.shape, array.dtype)
     maps = work.reshape(items.items.shape)
-    numbers = kernel(plan, array.dtype, backend).map(items.items, maps)
+    numbers = kernel(plan, array.dtype, backend, None if accuracy is None else float(accuracy)).map(items.items, maps)
     if nan_policy == "raise":
         check_finite(numbers, items, "the gradient")
     else:
@@ -173,8 +173,11 @@ def dualize(
     backend, nan_policy
         As in `value`.
     accuracy : float, optional
-        The relative accuracy that is enough; without it, working precision. Every method here reaches working
-        precision, so any positive number is met.
+        The relative accuracy that is enough; without it, working precision. It shortens the maps that are an orthogonal
+        polar factor U V' (of ``spectral``, ``rms->rms``, ...): their error in the Frobenius norm is at most accuracy *
+        sqrt(rank), see `normkit.polar`. Such a map is divided by a bound of its largest singular value, so that it
+        stays in the unit ball, and the dual norm is as much too small as the map falls short. All others are exact
+        anyway.
 
     Returns
     -------

@@ -40,7 +40,7 @@ class MissingExtra(NormkitError, ImportError):
 
 
 class UnsafeSchedule(NormkitError, ValueError):
-    """A polynomial schedule whose use would leave its basin, flip signs or step uphill; ``allow_unsafe=True`` lets it."""
+    """A schedule whose use would leave its basin, flip signs or step uphill; ``allow_unsafe=True`` lets it through."""
 
 
 class NoClosedForm(NormkitError, NotImplementedError):

@@ -98,13 +98,14 @@ def required(plan: Plan | Missing) -> Plan:
     return plan
 
 
-def kernel(plan: Plan, dtype: np.dtype[Any], backend_name: str) -> Kernel:
-    """Return the compiled kernel of a plan."""
+def kernel(plan: Plan, dtype: np.dtype[Any], backend_name: str, accuracy: float | None = None) -> Kernel:
+    """Return the compiled kernel of a plan; with an accuracy, one that reaches that is enough."""
     if not isinstance(backend_name, str):
         raise BackendError(f"a back end is named by a text such as 'cpu'; got {type(backend_name).__name__}")
-    return _kernel(plan, dtype, backend_name)
+    return _kernel(plan, dtype, backend_name, accuracy)
 
 
 @cache
-def _kernel(plan: Plan, dtype: np.dtype[Any], backend_name: str) -> Kernel:
-    return backend(backend_name).compile(plan, dtype)
+def _kernel(plan: Plan, dtype: np.dtype[Any], backend_name: str, accuracy: float | None) -> Kernel:
+    found = backend(backend_name)
+    return found.compile(plan, dtype) if accuracy is None else found.compile(plan, dtype, accuracy)

@@ -11,9 +11,10 @@ import numpy as np
 from normkit.arrays import Array, as_array
 from normkit.backends.precision import eps_of
 from normkit.certificate import Certificate, certify
+from normkit.codegen.plan import lifts
 from normkit.descent import dualize_with_value
 from normkit.errors import NonFiniteError, ParameterError
-from normkit.programs import program
+from normkit.programs import program, required
 
 if TYPE_CHECKING:
     from normkit.codegen.plan import Program
@@ -80,7 +81,29 @@ def certified_update(
         For an unknown convention, or a radius or sharpness that is not positive.
     """
     made, gradient = program(norm), as_array(g, "the gradient")
-    run = dualize_with_value(made, gradient, backend=backend)
+    enough = accuracy / SHORT if accuracy >= COARSEST else None
+    found = _update(made, gradient, convention, radius, sharpness, accuracy, backend, enough)
+    if enough is None or found.holds:
+        return found
+    return _update(made, gradient, convention, radius, sharpness, accuracy, backend, None)
+
+
+SHORT, COARSEST = 4.0, 1e-4
+"""A factor with an error of a in each direction may have a gap of 3 a: the share of a gap that its map may be off by,
+and the gap from which a shorter computation is tried."""
+
+
+def _update(
+    made: Program,
+    gradient: Array,
+    convention: Convention,
+    radius: float,
+    sharpness: float,
+    accuracy: float,
+    backend: str,
+    enough: float | None,
+) -> Update:
+    run = dualize_with_value(made, gradient, backend=backend, accuracy=enough)
     factor = _factor(convention, radius, sharpness, run.dual_norm)
     item = run.items.items.shape[1:]
     array = direction = run.array
@@ -91,7 +114,10 @@ def certified_update(
         if not np.isfinite(array).all():
             raise NonFiniteError(f"the step overflows {array.dtype}; give a smaller radius or a larger sharpness")
         direction = np.divide(array, factors, out=np.zeros(array.shape), where=factors < 0)
-    proof = certify(made, gradient, direction, dual_norm=run.dual_norm, backend=backend)
+    # The value beside a map from singular vectors may rest on that map: then the proof computes the dual norm by
+    # itself.
+    known = None if lifts(required(made.dual)) else run.dual_norm
+    proof = certify(made, gradient, direction, dual_norm=known, backend=backend)
     return Update(array, factor, proof, max(accuracy, rounding(item, gradient.dtype)))
 
 

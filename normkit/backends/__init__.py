@@ -42,8 +42,8 @@ class Backend(Protocol):
     def owns(self, array: Any) -> bool:
         """Tell whether it takes this array as it is."""
 
-    def compile(self, plan: Plan, dtype: np.dtype[Any]) -> Kernel:
-        """Return the kernel of a plan for a dtype."""
+    def compile(self, plan: Plan, dtype: np.dtype[Any], accuracy: float | None = None) -> Kernel:
+        """Return the kernel of a plan for a dtype; with an accuracy, one that reaches that is enough."""
 
 
 def _reference() -> Backend:

@@ -280,6 +280,6 @@ class Reference:
         """Take NumPy arrays."""
         return isinstance(array, np.ndarray)
 
-    def compile(self, plan: Plan, dtype: np.dtype[Any]) -> ReferenceKernel:
-        """Return the interpreter of a plan."""
+    def compile(self, plan: Plan, dtype: np.dtype[Any], accuracy: float | None = None) -> ReferenceKernel:
+        """Return the interpreter of a plan; it computes to working precision, whatever accuracy is enough."""
         return ReferenceKernel(plan, dtype)

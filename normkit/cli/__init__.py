@@ -16,6 +16,7 @@ import click
 from normkit.cli.derive import derive
 from normkit.cli.dualize import dualize
 from normkit.cli.norms import norms
+from normkit.cli.polar import polar
 from normkit.cli.schedule import schedule
 from normkit.cli.value import value
 from normkit.errors import NormkitError
@@ -106,5 +107,5 @@ def main(ctx: click.Context) -> None:
         click.echo(ctx.get_help())
 
 
-for command in (dualize, derive, value, norms, schedule):
+for command in (dualize, derive, value, norms, polar, schedule):
     main.add_command(command)

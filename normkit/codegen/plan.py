@@ -214,6 +214,11 @@ class SearchPlan(Plan):
     scalars: tuple[Scalar, ...]
 
 
+def lifts(plan: Plan) -> bool:
+    """Tell whether a plan takes singular values somewhere."""
+    return any(isinstance(node, LiftPlan) for node in plan.walk())
+
+
 @dataclass(frozen=True)
 class Missing:
     """A value that has no closed form: what to raise when it is asked for."""

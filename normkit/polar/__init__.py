@@ -1,4 +1,4 @@
-"""Orthogonal polar factors of batches of matrices."""
+"""Orthogonal polar factors: schedules of polynomials, iterations, factorizations, and the planner that chooses."""
 
 from __future__ import annotations
 
@@ -7,16 +7,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from normkit.backends.cpu.svd import one_by_one, svd
-from normkit.backends.precision import rank_tolerance
+from normkit.polar.core import pairings, polar, task
 
 Array = NDArray[Any]
 
 
-def polar_factor(batch: Array, rank_eps: float, out: Array) -> NDArray[np.float64]:
-    """Write the partial isometries U_r V_r' of a batch of matrices U diag(s) V'; return the nuclear norms.
-
-    The seam for the orthogonalization core, which will take this function's place; today it is an SVD.
+def polar_factor(batch: Array, rank_eps: float, out: Array, accuracy: float | None = None) -> NDArray[np.float64]:
+    """Write U_r V_r' of a batch of matrices U diag(s) V'; return the pairings with them, which are the nuclear norms.
 
     Parameters
     ----------
@@ -26,19 +23,20 @@ def polar_factor(batch: Array, rank_eps: float, out: Array) -> NDArray[np.float6
         Precision of the entries: directions below `rank_tolerance` are dropped.
     out : array (B, m, n)
         Receives the factors; 0 for a zero matrix. Must not overlap the batch.
+    accuracy : float, optional
+        What |T - U_r V_r'|_F / sqrt(r) may be; by default working precision. With an accuracy, T is divided by a bound
+        of its largest singular value, so that |T|_2 <= 1.
 
     Returns
     -------
     sums : array (B,) of float64
-        The nuclear norms.
+        <A, T>: the nuclear norms, from below, and off by the square of the accuracy or less once T is orthogonal.
     """
-    tolerance = rank_tolerance(batch.shape[1:], rank_eps)
-    if not one_by_one(batch) and out.flags.c_contiguous:
-        from normkit.backends.cpu.lapack import batched_polar
-
-        return batched_polar(batch, tolerance, out)[1]
-    left, sigma, right = svd(batch)
-    left *= (sigma > tolerance * sigma[:, :1])[:, None, :]
-    np.matmul(left, right, out=out)
-    sums: NDArray[np.float64] = sigma.sum(axis=1, dtype=np.float64)
-    return sums
+    asked = task(batch.shape[1:], batch.dtype, rank_eps, accuracy)
+    target = out if out.flags.c_contiguous else np.empty(out.shape, out.dtype)
+    for T, outcome in zip(target, polar(batch, asked, target), strict=True):
+        if accuracy is not None and outcome.top > 1:
+            T /= T.dtype.type(outcome.top)
+    if target is not out:
+        out[...] = target
+    return pairings(batch, target)

@@ -25,10 +25,10 @@ class CPU:
         """Take NumPy arrays."""
         return isinstance(array, np.ndarray)
 
-    def compile(self, plan: Plan, dtype: np.dtype[Any]) -> CPUKernel:
+    def compile(self, plan: Plan, dtype: np.dtype[Any], accuracy: float | None = None) -> CPUKernel:
         """Return the kernel of a plan for a dtype; its loops are compiled at their first call."""
         from normkit.backends.cpu.kernel import CPUKernel
 
-        kernel = CPUKernel(plan, dtype)
+        kernel = CPUKernel(plan, dtype, accuracy)
         kernel.node  # noqa: B018  (a plan without loops is refused here)
         return kernel

@@ -25,84 +25,92 @@ from normkit.codegen.plan import (
 )
 
 
+@dataclass(frozen=True)
+class Asked:
+    """What a tree of nodes is built for: the precision of the entries, and the accuracy that is enough, if any is."""
+
+    eps: float
+    accuracy: float | None = None
+
+
 @singledispatch
-def build(plan: Plan, eps: float) -> Node:
-    """Return the node of a plan; `eps` is the precision in which the input was given."""
+def build(plan: Plan, asked: Asked) -> Node:
+    """Return the node of a plan; `asked` says what input was given and which accuracy is enough."""
     raise TypeError(f"no CPU loops for {type(plan).__name__}; add them to backends/cpu, or use backend='reference'")
 
 
 @build.register
-def _(plan: ReducePlan, eps: float) -> Node:
+def _(plan: ReducePlan, asked: Asked) -> Node:
     from normkit.backends.cpu.reduce import MaxNode, SumNode
 
     return SumNode(plan) if plan.op == "sum" else MaxNode(plan)
 
 
 @build.register
-def _(plan: RankedPlan, eps: float) -> Node:
+def _(plan: RankedPlan, asked: Asked) -> Node:
     from normkit.backends.cpu.ranked import RankedNode
 
     return RankedNode(plan)
 
 
 @build.register
-def _(plan: RootPlan, eps: float) -> Node:
+def _(plan: RootPlan, asked: Asked) -> Node:
     from normkit.backends.cpu.root import RootNode
 
     return RootNode(plan)
 
 
 @build.register
-def _(plan: SearchPlan, eps: float) -> Node:
+def _(plan: SearchPlan, asked: Asked) -> Node:
     from normkit.backends.cpu.search import SearchNode
 
     return SearchNode(plan)
 
 
 @build.register
-def _(plan: MixedPlan, eps: float) -> Node:
+def _(plan: MixedPlan, asked: Asked) -> Node:
     from normkit.backends.cpu.mixed import MixedNode
 
-    return MixedNode(build(plan.outer, eps), build(plan.inner, eps), "rows" if plan.axis == "rows" else "cols")
+    return MixedNode(build(plan.outer, asked), build(plan.inner, asked), "rows" if plan.axis == "rows" else "cols")
 
 
 @build.register
-def _(plan: CombinePlan, eps: float) -> Node:
+def _(plan: CombinePlan, asked: Asked) -> Node:
     from normkit.backends.cpu.combine import CombineNode
 
-    return CombineNode(build(plan.outer, eps), tuple(build(part, eps) for part in plan.parts))
+    return CombineNode(build(plan.outer, asked), tuple(build(part, asked) for part in plan.parts))
 
 
 @build.register
-def _(plan: ScalePlan, eps: float) -> Node:
+def _(plan: ScalePlan, asked: Asked) -> Node:
     from normkit.backends.cpu.combine import ScaleNode
 
-    return ScaleNode(plan.factor, build(plan.inner, eps))
+    return ScaleNode(plan.factor, build(plan.inner, asked))
 
 
 @build.register
-def _(plan: MapPlan, eps: float) -> Node:
+def _(plan: MapPlan, asked: Asked) -> Node:
     from normkit.backends.cpu.mapped import linear_node
 
-    return linear_node(plan.linear, build(plan.inner, eps))
+    return linear_node(plan.linear, build(plan.inner, asked))
 
 
 @build.register
-def _(plan: AtomicPlan, eps: float) -> Node:
+def _(plan: AtomicPlan, asked: Asked) -> Node:
     from normkit.backends.cpu.mapped import AtomicNode
 
     return AtomicNode(plan)
 
 
 @build.register
-def _(plan: LiftPlan, eps: float) -> Node:
-    return _lift(plan.inner, eps) if is_bound(plan.inner) else ShapedNode(plan.inner, eps)
+def _(plan: LiftPlan, asked: Asked) -> Node:
+    return _lift(plan.inner, asked) if is_bound(plan.inner) else ShapedNode(plan.inner, asked)
 
 
-def _lift(inner: Plan, eps: float) -> Node:
+def _lift(inner: Plan, asked: Asked) -> Node:
     from normkit.backends.cpu.lift import LiftNode
 
-    return LiftNode(inner, eps, lambda: build(inner, eps))
+    return LiftNode(inner, asked.eps, lambda: build(inner, asked), asked.accuracy)
 
 
 @dataclass(frozen=True)
@@ -110,7 +118,7 @@ class ShapedNode(Node):
     """A lift whose inner plan depends on the rows and columns of the matrix: a node for each shape."""
 
     inner: Plan
-    eps: float
+    asked: Asked
 
     def value(self, x: Array) -> Floats:
         """Return the values of all items."""
@@ -127,12 +135,12 @@ class ShapedNode(Node):
     def texts(self, dtype: np.dtype[Any]) -> list[str]:
         """Return the loops for a matrix of one entry, and say so."""
         note = "# rows and columns are bound to every shape that comes; these are the loops for 1 x 1\n"
-        return [note + text for text in _for_shape(self.inner, self.eps, 1, 1).texts(dtype)]
+        return [note + text for text in _for_shape(self.inner, self.asked, 1, 1).texts(dtype)]
 
     def _node(self, x: Array) -> Node:
-        return _for_shape(self.inner, self.eps, int(x.shape[2]), int(x.shape[3]))
+        return _for_shape(self.inner, self.asked, int(x.shape[2]), int(x.shape[3]))
 
 
 @lru_cache(maxsize=1024)
-def _for_shape(inner: Plan, eps: float, rows: int, columns: int) -> Node:
-    return _lift(bind(inner, rows, columns), eps)
+def _for_shape(inner: Plan, asked: Asked, rows: int, columns: int) -> Node:
+    return _lift(bind(inner, rows, columns), asked)

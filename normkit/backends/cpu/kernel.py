@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from normkit.backends.cpu.build import build
+from normkit.backends.cpu.build import Asked, build
 from normkit.backends.cpu.node import Array, Floats, Node, scaled
 from normkit.backends.cpu.scaling import exponents, halves
 from normkit.backends.precision import eps_of
@@ -25,11 +25,12 @@ class CPUKernel:
 
     plan: Plan
     dtype: np.dtype[Any]
+    accuracy: float | None = None
 
     @cached_property
     def node(self) -> Node:
         """The tree that runs."""
-        return build(self.plan, eps_of(self.dtype))
+        return build(self.plan, Asked(eps_of(self.dtype), self.accuracy))
 
     @property
     def source(self) -> str:

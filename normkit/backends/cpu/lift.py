@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from normkit.backends.cpu.leading import leading_or_all
 from normkit.backends.cpu.node import Array, Floats, Node, Pull, scaled
 from normkit.backends.cpu.scaling import exponents, halves
-from normkit.backends.cpu.svd import largest_singular_values, singular_values, svd
+from normkit.backends.cpu.svd import largest_singular_values, singular_values
 from normkit.backends.precision import rank_tolerance
 from normkit.codegen.plan import Plan, ReducePlan
 from normkit.polar import polar_factor
@@ -28,6 +29,7 @@ class LiftNode(Node):
     plan: Plan
     eps: float
     make: Callable[[], Node]
+    accuracy: float | None = None
 
     @cached_property
     def inner(self) -> Node:
@@ -39,6 +41,14 @@ class LiftNode(Node):
         plan = self.plan
         return isinstance(plan, ReducePlan) and (plan.op, plan.body.source, plan.post.source) == (op, "a", "s")
 
+    def _slope(self, batch: Array) -> float | None:
+        """Return inner's map where it is one number for all singular values."""
+        return 1.0 if self._plain("sum") else self.inner.slope(1.0, float(min(batch.shape[1:])))
+
+    def _reach(self, length: int) -> int | None:
+        """Return how many of the largest singular values inner depends on, of so many; None if on all."""
+        return 1 if self._plain("max") else self.inner.reach(length)
+
     def value(self, x: Array) -> Floats:
         """Return inner of the singular values, without vectors."""
         batch, e, bad = _prepared(x)
@@ -49,16 +59,27 @@ class LiftNode(Node):
         return _finished(x, values, e, bad)
 
     def forward(self, x: Array) -> tuple[Floats, Pull]:
-        """Factor every matrix."""
+        """Factor every matrix; by its orthogonal polar factor alone where inner's map is one number."""
         batch, e, bad = _prepared(x)
-        left, sigma, right = svd(batch)
+        slope = self._slope(batch)
+        if slope is not None:
+            factors = np.empty_like(batch)
+            sums = polar_factor(batch, self.eps, factors, self.accuracy)
+
+            def scale(coefficients: Floats, out: Array) -> None:
+                gain = (coefficients.reshape(-1, 1, 1) * slope).astype(x.dtype)
+                np.multiply(factors, gain, out=factors)
+                out[...] = factors.reshape(x.shape)
+
+            return _finished(x, slope * sums, e, bad), scale
+        left, sigma, right = leading_or_all(batch, self._reach(min(batch.shape[1:])))
         values, inner = self.inner.forward(_stack(sigma))
         real = sigma > rank_tolerance(batch.shape[1:], self.eps) * sigma[:, :1]
 
         def pull(coefficients: Floats, out: Array) -> None:
             shares = np.empty((1, *sigma.shape))
             inner(coefficients.reshape(1, -1), shares)
-            kept = np.where(real, shares[0], 0.0).astype(x.dtype)
+            kept = np.where(real, shares[0], 0.0)[:, : left.shape[2]].astype(x.dtype)
             np.multiply(left, kept[:, None, :], out=left)
             lead = x.shape[:2]
             np.matmul(left.reshape(lead + left.shape[1:]), right.reshape(lead + right.shape[1:]), out=out)
@@ -68,12 +89,12 @@ class LiftNode(Node):
     def map(self, x: Array, coefficients: Floats, out: Array) -> Floats:
         """Take the orthogonal polar factor where inner's map is one number."""
         batch, e, bad = _prepared(x)
-        slope = 1.0 if self._plain("sum") else self.inner.slope(1.0, float(min(batch.shape[1:])))
+        slope = self._slope(batch)
         if slope is None:
             return super().map(x, coefficients, out)
         written = out.reshape(batch.shape)
         direct = np.may_share_memory(written, out)
-        sums = polar_factor(batch, self.eps, written)
+        sums = polar_factor(batch, self.eps, written, self.accuracy)
         with np.errstate(all="ignore"):
             gain = (coefficients.reshape(-1, 1, 1) * slope).astype(x.dtype)
         if not np.all(gain == 1):

@@ -42,6 +42,10 @@ class Node:
         """Return the map at a positive entry if it is the same for every item, else None."""
         return None
 
+    def reach(self, length: int) -> int | None:
+        """Return how many of the largest of so many entries decide value and map, None if that depends on them."""
+        return None
+
     def texts(self, dtype: np.dtype[Any]) -> list[str]:
         """Return the source of the generated modules that run for a dtype."""
         return []

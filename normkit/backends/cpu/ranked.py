@@ -65,6 +65,11 @@ class RankedNode(Node):
         finish()
         return np.full(x.shape[:2], total / gain)
 
+    def reach(self, length: int) -> int | None:
+        """Return the length of the head, if nothing depends on the rest."""
+        fixed = self.plan.split == "at" and self.tailless and not self.outside
+        return self._range(1.0, float(length))[1] if fixed else None
+
     def texts(self, dtype: np.dtype[Any]) -> list[str]:
         """Return the loops of the formula."""
         return [self._loops(dtype).text]

@@ -1,0 +1,317 @@
+"""The polar factor of one matrix or of a batch, by a plan: what the seam and the public functions call.
+
+Matrices are finite float32 or float64 arrays with entries near 1; the callers scale by powers of two.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from normkit.backends.precision import rank_tolerance
+from normkit.polar import planner
+
+if TYPE_CHECKING:
+    from normkit.polar.exact import Exact
+    from normkit.polar.workspace import Reached
+
+Array = NDArray[Any]
+
+BATCH = 400
+"""Side up to which each matrix of a batch has a thread of its own."""
+ALONE = 160
+"""Side up to which one float32 matrix is factored on one thread: an iteration takes longer to start."""
+STRIP = 1 << 15
+"""Entries that are widened to float64 at a time."""
+RESOLVED = 1e-7
+"""Share of the largest singular value below which a Gram matrix in float64 does not resolve one."""
+TURN = 4 * 2.0**-53
+"""How far eigh of a Gram matrix turns a direction, times (sigma / sigma_1)^2."""
+NOTABLE = 1e-4
+"""Rank tolerance from which iterations would resolve directions that are to be dropped: of half precision entries."""
+COARSE = 1e-2
+"""Accuracy from which |I - T T'| may be no more than the error itself, rather than twice that."""
+BATCHED = 2
+"""Batches from this length on are given out to threads, a matrix each."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is asked.
+
+    Attributes
+    ----------
+    accuracy : float
+        Of |T - polar(X)|_F / sqrt(rank).
+    method : str
+        See `normkit.polar.planner.METHODS`.
+    rank_tol : float
+        Directions with sigma <= rank_tol sigma_1 are dropped.
+    """
+
+    accuracy: float
+    method: str
+    rank_tol: float
+
+
+class Outcome(NamedTuple):
+    """How one matrix was served.
+
+    Attributes
+    ----------
+    method, precision : str
+        What served it.
+    steps : int
+        Of the iteration; 0 for a factorization.
+    flops : float
+        Operations, failed attempts included.
+    error : float
+        Bound, or for a factorization the rounding expected, of |T - polar(X)|_F / sqrt(rank).
+    top : float
+        Bound on the largest singular value of T.
+    rank : int or None
+        Known from a factorization; iterations serve full rank.
+    """
+
+    method: str
+    precision: str
+    steps: int
+    flops: float
+    error: float
+    top: float
+    rank: int | None
+
+
+def task(shape: tuple[int, ...], dtype: np.dtype[Any], rank_eps: float, accuracy: float | None, **more: Any) -> Task:
+    """Return a task for matrices of a shape (m, n), of entries given to a precision; by default working precision."""
+    tolerance = more.get("rank_tol")
+    tolerance = rank_tolerance(shape, rank_eps) if tolerance is None else float(tolerance)
+    wanted = 0.0 if accuracy is None else float(accuracy)
+    return Task(max(wanted, _finest(dtype, rank_eps, accuracy)), more.get("method", "auto"), tolerance)
+
+
+def _finest(dtype: np.dtype[Any], rank_eps: float, accuracy: float | None) -> float:
+    """Return the accuracy that working precision means: for half precision entries, a share of their roundoff."""
+    if rank_eps > 1e-5:
+        return 0.01 * rank_eps
+    if dtype.name == "float64" and accuracy is None:
+        return 0.0
+    return planner.WORKING[dtype.name]
+
+
+def polar(batch: Array, asked: Task, out: Array) -> list[Outcome]:
+    """Write the polar factors of a batch (B, m, n) to `out`, C-ordered and apart from the batch."""
+    count, m, n = batch.shape
+    each = count >= BATCHED and max(m, n) <= BATCH
+    fine = asked.accuracy < planner.COARSE
+    small = min(m, n) <= planner.SMALL or (fine and (each or (max(m, n) <= ALONE and batch.dtype == np.float32)))
+    if small and asked.method == "auto":
+        return _small(batch, asked, out)
+    done: list[Outcome | None] = [None] * count
+    if each and asked.method in ("auto", "ns", "gram"):
+        done = _shared_out(batch, asked, out)
+    return [found or _one(batch[b], asked, out[b]) for b, found in enumerate(done)]
+
+
+def _small(batch: Array, asked: Task, out: Array) -> list[Outcome]:
+    """Factor small matrices, one per thread: float32 through the Gram matrices in float64, where these resolve them."""
+    flops = planner.operations("svd", *_sides(batch), 1e-6)
+    done = np.full(len(batch), -1)
+    if batch.dtype == np.float32 and min(batch.shape[1:]) > 1:
+        from normkit.polar.eigh_each import eigh_each
+
+        done = eigh_each(batch, asked.rank_tol, max(asked.accuracy, planner.WORKING["float64"]), out)
+    found = [None if rank < 0 else _exact("eigh", batch, int(rank), flops) for rank in done]
+    left = np.flatnonzero(done < 0)
+    if len(left):
+        from normkit.backends.cpu.lapack import batched_polar
+
+        T, _ = batched_polar(batch[left].astype(np.float64, copy=False), asked.rank_tol)
+        out[left] = T
+        ranks = np.rint(np.square(T).sum(axis=(1, 2))).astype(int)
+        for b, rank in zip(left, ranks, strict=True):
+            found[b] = _exact("svd", batch, int(rank), flops)
+    return [item for item in found if item is not None]
+
+
+def _sides(batch: Array) -> tuple[int, int]:
+    """Return the shorter and the longer side."""
+    m, n = sorted(batch.shape[1:])
+    return m, n
+
+
+def _exact(method: str, batch: Array, rank: int, flops: float) -> Outcome:
+    eps = float(np.finfo(batch.dtype).eps)
+    return Outcome(method, "float64", 0, flops, eps, 1 + 4 * eps, rank)
+
+
+def _shared_out(batch: Array, asked: Task, out: Array) -> list[Outcome | None]:
+    """Iterate on the matrices of a batch, one per thread; None where that does not serve."""
+    from normkit.polar import workspace
+
+    done: list[Outcome | None] = [None] * len(batch)
+    m, n = sorted(batch.shape[1:])
+    for attempt in planner.attempts(m, n, batch.dtype.name, asked.accuracy, asked.method):
+        left = [b for b, found in enumerate(done) if found is None]
+        if attempt.method not in ("ns", "gram") or not left:
+            break
+        precision, whole = workspace.PRECISIONS[attempt.precision], len(left) == len(batch)
+        given, written = (batch, out) if whole else (batch[left], np.empty((len(left), *out.shape[1:]), out.dtype))
+        on_gram = attempt.method == "gram"
+        reached = workspace.iterate_each(given, asked.accuracy, precision, on_gram, _limit(m, n), written)
+        for place, (b, item) in enumerate(zip(left, reached, strict=True)):
+            if item is not None:
+                if not whole:
+                    out[b] = written[place]
+                if asked.rank_tol <= NOTABLE or _full_rank(batch[b], out[b], asked.rank_tol):
+                    done[b] = _iterated(attempt, item, 0.0)
+    return done
+
+
+def _limit(m: int, n: int) -> float:
+    """Return the operations that a factorization is worth."""
+    return 4.0 * planner.operations("eigh", m, n, 1e-6)
+
+
+def _iterated(attempt: planner.Attempt, found: Reached, before: float) -> Outcome:
+    return Outcome(attempt.method, attempt.precision, found.steps, before + found.flops, found.error, found.top, None)
+
+
+def _one(A: Array, asked: Task, out: Array) -> Outcome:
+    """Serve one matrix by the first attempt that reaches the accuracy."""
+    if not A.any():
+        out[...] = 0
+        return Outcome("svd", A.dtype.name, 0, 0.0, 0.0, 0.0, 0)
+    m, n = sorted(A.shape)
+    spent = 0.0
+    for attempt in planner.attempts(m, n, A.dtype.name, asked.accuracy, asked.method):
+        found, flops = RUNNERS[attempt.method](A, attempt, asked, out, spent)
+        spent += flops
+        if found is not None:
+            return found
+    raise AssertionError("a plan ends in a factorization")
+
+
+Ran = tuple[Outcome | None, float]
+
+
+def _by_products(A: Array, attempt: planner.Attempt, asked: Task, out: Array, spent: float) -> Ran:
+    from normkit.polar import workspace
+
+    m, n = sorted(A.shape)
+    space = workspace.workspace(m, n, workspace.PRECISIONS[attempt.precision], attempt.method == "gram")
+    workspace.transfer(A, space.X, A.shape[0] == m)
+    found = space.iterate(asked.accuracy, _limit(m, n))
+    if found is None:
+        return None, float(m) * m * n + float(m) ** 3
+    workspace.transfer(found.iterate, out, A.shape[0] == m)
+    if asked.rank_tol > NOTABLE and not _full_rank(A, out, asked.rank_tol):
+        return None, found.flops
+    return _iterated(attempt, found, spent), found.flops
+
+
+def _by_rational(A: Array, attempt: planner.Attempt, asked: Task, out: Array, spent: float) -> Ran:
+    from normkit.polar.ends import ends
+    from normkit.polar.newton import newton
+    from normkit.polar.qdwh import qdwh
+    from normkit.polar.zolo import zolo
+
+    known = ends(A)
+    if known is None:
+        return None, 0.0
+    lower, upper = known
+    floor = asked.rank_tol
+    if A.dtype == np.float64 and max(A.shape) >= 2 * min(A.shape):  # reduced by Cholesky of A A', which ends there
+        floor = max(floor, RESOLVED)
+    methods: dict[str, Callable[..., Any]] = {"qdwh": qdwh, "zolo": zolo, "newton": newton}
+    more = {"floor": floor} if attempt.method == "qdwh" else {}
+    X, target = np.ascontiguousarray(A), out if out.flags.c_contiguous else np.empty(out.shape, out.dtype)
+    try:
+        # They end at |I - T T'|_F / sqrt(m) <= 2 accuracy, which is twice the error where singular values are small.
+        goal = asked.accuracy * (0.5 if asked.accuracy >= COARSE else 1.0)
+        made = methods[attempt.method](X, target, lower=lower, upper=upper, accuracy=goal, **more)
+    except np.linalg.LinAlgError:  # too near to a lower rank: a factorization decides which
+        return None, attempt.flops
+    if (attempt.method != "qdwh" or asked.rank_tol > NOTABLE) and not _full_rank(A, target, asked.rank_tol):
+        return None, made.flops
+    if target is not out:
+        out[...] = target
+    top = 1.0 + made.residual * float(np.sqrt(min(A.shape)))
+    return Outcome(
+        attempt.method, attempt.precision, made.steps, spent + made.flops, made.residual, top, None
+    ), made.flops
+
+
+def _full_rank(A: Array, T: Array, rank_tol: float) -> bool:
+    """Tell whether A T', the symmetric polar factor, is positive definite by more than `rank_tol` sigma_1.
+
+    By some more: of a small tolerance rounding is a part, and of a larger one what T is off by.
+    """
+    from scipy.linalg import blas, lapack
+
+    from normkit.polar.bounds import spectral_bound
+
+    G, Q = (np.asfortranarray(part.T if A.shape[0] <= A.shape[1] else part, np.float64) for part in (A, T))
+    H = blas.dgemm(1.0, G, Q, trans_a=1)
+    H += H.T
+    np.einsum("ii->i", H)[:] -= (2.5 if rank_tol > NOTABLE else 8.0) * rank_tol * spectral_bound(A)
+    return int(lapack.dpotrf(H, lower=1)[1]) == 0
+
+
+def _by_factors(A: Array, attempt: planner.Attempt, asked: Task, out: Array, spent: float) -> Ran:
+    from normkit.polar import exact
+
+    if attempt.method == "eigh":
+        made = exact.eigh(np.ascontiguousarray(A), out, rank_tol=asked.rank_tol)
+        if _resolves(made, asked):
+            return _exact("eigh", A[None], made.rank, spent + attempt.flops), attempt.flops
+        spent += attempt.flops
+    T = np.empty(A.shape)
+    made = exact.svd(np.ascontiguousarray(A, np.float64), T, rank_tol=asked.rank_tol)
+    out[...] = T
+    return _exact("svd", A[None], made.rank, spent + attempt.flops), attempt.flops
+
+
+def _resolves(made: Exact, asked: Task) -> bool:
+    """Tell whether eigh of a Gram matrix found all directions that count, to the accuracy.
+
+    It turns the direction of sigma by some 2^-53 (sigma_1 / sigma)^2.
+    """
+    sigma = made.singular
+    if made.rank < len(sigma) and asked.rank_tol * sigma[0] < made.resolved:
+        return False
+    turned = TURN * np.square(sigma[0] / sigma[: made.rank])
+    return bool(np.sqrt(np.mean(np.square(turned))) <= max(asked.accuracy, planner.WORKING["float64"]))
+
+
+RUNNERS: dict[str, Callable[[Array, planner.Attempt, Task, Array, float], Ran]] = {
+    "ns": _by_products,
+    "gram": _by_products,
+    "qdwh": _by_rational,
+    "zolo": _by_rational,
+    "newton": _by_rational,
+    "eigh": _by_factors,
+    "svd": _by_factors,
+}
+
+
+def pairings(batch: Array, T: Array) -> NDArray[np.float64]:
+    """Return <A, T> of every matrix, in float64.
+
+    Rows are summed first, so that a matrix gives the same bits alone and in a batch; by NumPy, since a command for one
+    matrix need not load numba.
+    """
+    count, m, n = batch.shape
+    sums = np.empty((count, m))
+    step = max(1, STRIP // max(1, m * n))
+    rows = max(1, STRIP // n)
+    for b in range(0, count, step):
+        for i in range(0, m, rows):
+            here = np.s_[b : b + step, i : i + rows]
+            np.sum(batch[here].astype(np.float64) * T[here], axis=2, out=sums[here])
+    total: NDArray[np.float64] = sums.sum(axis=1)
+    return total
