@@ -58,7 +58,15 @@ def test_docstring_examples_run(module: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "page", ["README.md", "docs/adding-a-norm.md", "docs/spec-language.md", "docs/what-is-a-norm.md"]
+    "page",
+    [
+        "README.md",
+        "docs/adding-a-norm.md",
+        "docs/polar.md",
+        "docs/schedules.md",
+        "docs/spec-language.md",
+        "docs/what-is-a-norm.md",
+    ],
 )
 def test_python_blocks_of_pages_run(page: str) -> None:
     """In a process of their own: a norm that a page registers must not outlive it."""
