@@ -58,7 +58,7 @@ def polar(
     rank_tol : float, optional
         ``sqrt(max(m, n)) * eps``, at most 1/32, if not given.
     precision : str, optional
-        With `steps` or `schedule`: what products are made in, ``"bfloat16"``, ``"float32"`` or ``"float64"``.
+        With ``steps`` or `schedule`: what products are made in, ``"bfloat16"``, ``"float32"`` or ``"float64"``.
     out : ndarray, optional
         Where to write; same shape and dtype as G. May overlap G.
     nan_policy : {"raise", "propagate"}
@@ -74,7 +74,7 @@ def polar(
     ParameterError
         For an unknown method, or an accuracy that is not positive.
     UnsafeSchedule
-        If the schedule is not safe in the precision, or shorter than `steps`.
+        If the schedule is not safe in the precision, or shorter than ``steps``.
     ShapeError, DTypeError, NonFiniteError
         If G does not fit.
 
@@ -98,8 +98,10 @@ class PolarReport:
     ----------
     method, precision : str or tuple of str
         What served; of a batch, every kind that served some matrix.
-    steps, flops, seconds : number
-        Steps of the iteration (of a batch: the most); operations and time, of the whole batch.
+    steps : int
+        Of the iteration; of a batch, the most.
+    flops, seconds : float
+        Operations and time, of the whole batch.
     rank : int
         Singular values of T above 1/2.
     error : float

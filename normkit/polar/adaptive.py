@@ -36,12 +36,12 @@ ACCURACY, ROUNDING, SUMMING, NOISE, LIMIT, MODEST, AHEAD = range(7)
 """Settings: accuracy; relative error of an entry of X in products, and of sums and m x m matrices; relative error of
 the traces of R^2; most operations; the chain that first steps follow while the spectrum is not resolved; steps taken
 before the next look while a plan is longer than one more than that."""
-STATUS, STEPS, FLOPS, ERROR, SWAPPED, TOP, SLOPE, GATHERED, FLOOR, SPREAD, TURNED, COUNT = range(12)
+STATUS, STEPS, FLOPS, ERROR, SWAPPED, TOP, SLOPE, GATHERED, FLOOR, SPREAD, TURNED, COUNT, ROUGH = range(13)
 """Facts: how it ended; steps taken; operations; bound on |T - polar(X)|_F / sqrt(m); whether the iterate is in Y; bound
 on its singular values; slope of the composition, and since X was formed; the smallest singular value seen then; root
 mean square of the singular values at first; estimate of the square of what rounding turned T by, relative to m; steps
-to take next, 0 to form X."""
-FACTS = COUNT + 1
+to take next, 0 to form X; whether m x m products may be as rough as those with X."""
+FACTS = ROUGH + 1
 RUNNING, DONE, GAVE_UP = 0, 1, 2
 
 
@@ -99,7 +99,8 @@ def iterate(
         for i in range(count):
             squared = i == 0
             if on_gram:
-                step_on_gram(member, size, state, inner, R, S, P, Q, after, plan[i], squared, fresh)
+                work = outer if facts[ROUGH] else inner
+                step_on_gram(member, size, state, work, R, S, P, Q, after, plan[i], squared, fresh)
                 Q, after, fresh = after, Q, False
             else:
                 if not squared:
@@ -175,7 +176,8 @@ def _decide(
     accuracy, low = settings[ACCURACY], RESOLVED if first else 0.0
     chain, count, predicted = choose(sigma / facts[TOP], weights, MARGIN * accuracy, lowers, chains, errors, low)
     too_small = predicted > 3 * accuracy and count == chains.shape[1]
-    drowned = _turned(nodes, fresh, settings, facts) > DROWNED * accuracy * accuracy
+    last = 4.0 if on_gram else 1.0  # what the product with a rounded Q adds in the end
+    drowned = last * _turned(nodes, fresh, settings, facts) > DROWNED * accuracy * accuracy
     hopeless = count == 0 or too_small or drowned  # no count: the iterate is not finite
     if facts[FLOPS] + 4.0 * count * m * m * m > settings[LIMIT] or facts[STEPS] >= MOST or (hopeless and fresh):
         facts[STATUS] = GAVE_UP
@@ -197,6 +199,11 @@ def _decide(
         if fresh:
             facts[GATHERED], facts[FLOOR] = 1.0, 0.0 if first else LEAST * _least(sigma, k)
         count = _followed(plan, count, settings, facts)
+        # R comes out of a product off by some ROUNDING, which all further steps but the last amplify.
+        slope = 1.0
+        for i in range(count - 1):
+            slope *= chains[chain, i, 0]
+        facts[ROUGH] = 4.0 * settings[ROUNDING] * slope * slope <= 0.25 * accuracy
     for i in range(count):
         facts[SLOPE] *= plan[i, 0]
         facts[GATHERED] *= plan[i, 0]

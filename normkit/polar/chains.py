@@ -158,7 +158,7 @@ def top_eigenvalue(m: Any, p1: Any, p2: Any, p3: Any, p4: Any, noise: Any) -> An
     s, r = middle + mean, middle * mean - spread / m
     left = max(p4 - 2 * s * p3 + (s * s + 2 * r) * p2 - 2 * s * r * p1 + r * r * m, 0.0) + noise * p4
     high = min(p4**0.25, mean + spread**0.5)
-    low = min(max(mean, s / 2), high)
+    low = min(s / 2 + max(s * s / 4 - r, 0.0) ** 0.5, high)
     for _ in range(40):
         x = 0.5 * (low + high)
         second = x * x - s * x + r

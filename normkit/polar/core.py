@@ -27,8 +27,6 @@ ALONE = 160
 """Side up to which one float32 matrix is factored on one thread: an iteration takes longer to start."""
 STRIP = 1 << 15
 """Entries that are widened to float64 at a time."""
-RESOLVED = 1e-7
-"""Share of the largest singular value below which a Gram matrix in float64 does not resolve one."""
 TURN = 4 * 2.0**-53
 """How far eigh of a Gram matrix turns a direction, times (sigma / sigma_1)^2."""
 NOTABLE = 1e-4
@@ -224,15 +222,12 @@ def _by_rational(A: Array, attempt: planner.Attempt, asked: Task, out: Array, sp
     if known is None:
         return None, 0.0
     lower, upper = known
-    floor = asked.rank_tol
-    if A.dtype == np.float64 and max(A.shape) >= 2 * min(A.shape):  # reduced by Cholesky of A A', which ends there
-        floor = max(floor, RESOLVED)
     methods: dict[str, Callable[..., Any]] = {"qdwh": qdwh, "zolo": zolo, "newton": newton}
-    more = {"floor": floor} if attempt.method == "qdwh" else {}
+    more = {"floor": asked.rank_tol} if attempt.method == "qdwh" else {}
     X, target = np.ascontiguousarray(A), out if out.flags.c_contiguous else np.empty(out.shape, out.dtype)
     try:
-        # They end at |I - T T'|_F / sqrt(m) <= 2 accuracy, which is twice the error where singular values are small.
-        goal = asked.accuracy * (0.5 if asked.accuracy >= COARSE else 1.0)
+        # They end at |I - T T'|_F / sqrt(m) <= 2 goal: twice the error, but not of small singular values.
+        goal = asked.accuracy * (0.5 if asked.accuracy >= COARSE else 0.95)
         made = methods[attempt.method](X, target, lower=lower, upper=upper, accuracy=goal, **more)
     except np.linalg.LinAlgError:  # too near to a lower rank: a factorization decides which
         return None, attempt.flops
@@ -240,9 +235,10 @@ def _by_rational(A: Array, attempt: planner.Attempt, asked: Task, out: Array, sp
         return None, made.flops
     if target is not out:
         out[...] = target
-    top = 1.0 + made.residual * float(np.sqrt(min(A.shape)))
+    apart = made.residual * float(np.sqrt(min(A.shape)))
+    error = made.residual / max(2.0 - apart, 1.0)  # |1 - p| = |1 - p^2| / (1 + p), p >= 1 - apart
     return Outcome(
-        attempt.method, attempt.precision, made.steps, spent + made.flops, made.residual, top, None
+        attempt.method, attempt.precision, made.steps, spent + made.flops, error, 1.0 + apart, None
     ), made.flops
 
 

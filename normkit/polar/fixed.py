@@ -26,7 +26,7 @@ def fixed_steps(
     batch : array (B, m, n), float32 or float64
         Finite; not changed.
     schedule : Schedule or str, optional
-        Or the name of a published one; without it, the best `steps` quintics for [1e-3, 1].
+        Or the name of a published one; without it, the best ``steps`` quintics for [1e-3, 1].
     steps : int, optional
         Of the schedule; all of them if not given.
     precision : str
@@ -39,7 +39,7 @@ def fixed_steps(
     ParameterError
         For a precision that is not known, or cannot be had here.
     UnsafeSchedule
-        If the schedule is not safe in that precision, or cannot be continued to `steps`.
+        If the schedule is not safe in that precision, or cannot be continued to ``steps``.
     """
     kind = _precision(precision)
     plan = _schedule(schedule, steps, precision)

@@ -366,7 +366,11 @@ def _reduced(
     else:
         L2 = L
     P = np.empty((short, short), dtype)
-    residual = _steps(L, P, l, upper, goal, count, floor)
+    resolved = math.sqrt(u / (SHARE * goal)) if L2 is L else math.sqrt(10.0 * u * short)
+    try:
+        residual = _steps(L, P, l, upper, goal, count, max(floor, resolved))
+    except np.linalg.LinAlgError:  # a singular value that X X' does not show
+        return _steps(X, out, l, upper, goal, count, floor)
     _right_solve(L2, P)
     rough = X.dtype == np.float32 and ROUNDOFF[X.dtype] / l <= SHARE * goal
     kept = X.dtype if rough else dtype

@@ -188,13 +188,13 @@ def polar_schedule(
 ) -> Schedule:
     """Return odd polynomials whose composite takes [lower, upper] nearest to 1: designed by Remez, or a published list.
 
-    With `accuracy` they are as few as reach max |1 - p| <= accuracy; with `steps` the best of that number; with both
+    With `accuracy` they are as few as reach max |1 - p| <= accuracy; with ``steps`` the best of that number; with both
     and no `lower`, `lower` is the least that so many steps bring to that accuracy.
 
     Parameters
     ----------
     preset : str or sequence of rows, optional
-        The id of a published list (see docs/schedules.md), taken as published; `steps` may cut it, or repeat its last
+        The id of a published list (see docs/schedules.md), taken as published; ``steps`` may cut it, or repeat its last
         step where that is sound. Or rows (a, b[, c[, d]]) of your own.
     accuracy : float, optional
         Between 0 and 1: of the polynomial alone, in exact arithmetic; what the dtype adds is `Schedule.rounding`.

@@ -236,6 +236,6 @@ def _reached(
     if on_gram:  # the last product, and what R gathered, as far as a spectral norm of independent errors goes
         noise = 3.0 * float(np.sqrt(facts[adaptive.TURNED])) + precision.summing * float(facts[adaptive.GATHERED]) ** 2
     reach = float(facts[adaptive.TOP]) if facts[adaptive.STEPS] else 1.0 + accuracy * float(np.sqrt(min(found.shape)))
-    top = reach * precision.safety + noise
     steps, flops, error = (facts[place] for place in (adaptive.STEPS, adaptive.FLOPS, adaptive.ERROR))
+    top = min(reach * precision.safety + noise, 1.0 + error * float(np.sqrt(min(found.shape))))
     return Reached(found, int(steps), float(flops), float(error), top)
