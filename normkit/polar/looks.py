@@ -36,7 +36,7 @@ def squares_of(member: int, size: int, Q: Any, rows: Any) -> None:
     first, last = part(len(Q), size, member)
     for i in range(first, last):
         total = 0.0
-        for j in range(len(Q)):
+        for j in range(Q.shape[1]):
             total += float(Q[i, j]) * float(Q[i, j])
         rows[i, 1] = total
 

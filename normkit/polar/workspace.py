@@ -211,7 +211,7 @@ def iterate_each(
     stored = np.ascontiguousarray(A, precision.stored)
     facts, written = np.zeros((len(A), adaptive.FACTS)), out
     if not (out.flags.c_contiguous and out.dtype == stored.dtype):
-        written = np.empty_like(stored)
+        written = np.zeros_like(stored)
     table, krylov = chains.table(precision.safety), looks.KRYLOV
     if m <= BRIEF:
         table, krylov = chains.coarse_table(precision.safety), looks.KRYLOV // 2
