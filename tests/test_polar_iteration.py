@@ -481,8 +481,8 @@ def test_an_iteration_ends_where_it_says(on_gram: bool, name: str) -> None:
             space = workspace.Workspace(m, n, precision, on_gram)
             space.X[:] = (U * np.geomspace(1, 0.05, m)) @ V.T
             found = space.iterate(accuracy, 1e30)
-            if found is None:  # one precision more is asked for
-                assert on_gram and (name, accuracy) == ("float32", 1e-4)
+            if found is None:  # the m x m side leaves what it cannot see to others
+                assert on_gram and accuracy < adaptive.FINE
                 continue
             true = np.linalg.norm(found.iterate - U @ V.T) / np.sqrt(m)
             # what m x m products in float32 gather is estimated, not bounded

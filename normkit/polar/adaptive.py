@@ -31,6 +31,8 @@ DROWNED = 0.5
 """Share of the square of the accuracy that rounding may use up."""
 GAIN = 16.0
 """By how much the steps after it multiply an error of R where R only follows: measured, on spectra of all kinds."""
+FINE = 0.03
+"""Accuracy below which the m x m side serves resolved spectra alone: its rounding is a model, which errs by tens."""
 LEAST = 0.3
 """A Ritz value may be this much above the smallest singular value."""
 
@@ -186,6 +188,7 @@ def _decide(
     last = 4.0 if on_gram else 1.0  # what the product with a rounded Q adds in the end
     drowned = last * _turned(nodes, fresh, settings, facts) > DROWNED * accuracy * accuracy
     hopeless = count == 0 or too_small or drowned  # no count: the iterate is not finite
+    hopeless = hopeless or (on_gram and first and accuracy < FINE and _least(sigma, k) < RESOLVED * facts[TOP])
     if facts[FLOPS] + 4.0 * count * m * m * m > settings[LIMIT] or facts[STEPS] >= MOST or (hopeless and fresh):
         facts[STATUS] = GAVE_UP
         return

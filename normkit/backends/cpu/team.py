@@ -23,7 +23,8 @@ from normkit.backends.cpu.pool import executor
 SPINS = 100000
 """Looks at the barrier, some milliseconds, before a waiting member sleeps between looks.
 
-A core that sleeps wakes slowly, above all a virtual one: with a tenth of this a 256 x 256 matrix took 1.7 times as long.
+A core that sleeps wakes slowly, above all a virtual one: with a tenth of this a 256 x 256 matrix took 1.7 times as
+long.
 """
 NAP = 30
 """Microseconds between looks then."""
