@@ -29,10 +29,10 @@ MOST = 30
 """Steps after which what is left is rounding."""
 DROWNED = 0.5
 """Share of the square of the accuracy that rounding may use up."""
-GAIN = 16.0
+GAIN = 4.0
 """By how much the steps after it multiply an error of R where R only follows: measured, on spectra of all kinds."""
-FINE = 0.03
-"""Accuracy below which the m x m side serves resolved spectra alone: its rounding is a model, which errs by tens."""
+SUMS = 32.0
+"""|T|_F^2 and tr R may differ by this much rounding."""
 LEAST = 0.3
 """A Ritz value may be this much above the smallest singular value."""
 
@@ -78,7 +78,9 @@ def iterate(
     m, n = X.shape
     R, S, P, Q, after = squares
     start, basis, v, w, alpha, beta = krylov
-    form, fresh, swapped, steps, flops = True, True, False, 0, 0.0
+    steps, flops = 0, 0.0
+    # not literals: for each of these everything below would be compiled once more
+    form, fresh, swapped = steps == 0, steps == 0, steps != 0
     while True:
         if form:
             gram(outer, member, size, X, R, 1.0, R, 0.0)
@@ -134,7 +136,7 @@ def iterate(
             squares_of(member, size, Y, rows)
             barrier(state, size)
             # |T|^2 = tr R, unless what R shows of a direction is rounding that X does not have.
-            turned += max(abs(total(rows, 1) - total(rows, 0)) / m - 2 * GAIN * settings[SUMMING], 0.0)
+            turned += max(abs(total(rows, 1) - total(rows, 0)) / m - SUMS * settings[SUMMING], 0.0)
             swapped = not swapped
             flops += 2.0 * m * m * n
     barrier(state, size)
@@ -188,7 +190,6 @@ def _decide(
     last = 4.0 if on_gram else 1.0  # what the product with a rounded Q adds in the end
     drowned = last * _turned(nodes, fresh, settings, facts) > DROWNED * accuracy * accuracy
     hopeless = count == 0 or too_small or drowned  # no count: the iterate is not finite
-    hopeless = hopeless or (on_gram and first and accuracy < FINE and _least(sigma, k) < RESOLVED * facts[TOP])
     if facts[FLOPS] + 4.0 * count * m * m * m > settings[LIMIT] or facts[STEPS] >= MOST or (hopeless and fresh):
         facts[STATUS] = GAVE_UP
         return
@@ -207,8 +208,14 @@ def _decide(
     plan[0, 2] /= facts[TOP] ** 5
     if on_gram:
         if fresh:
-            facts[GATHERED], facts[FLOOR] = 1.0, 0.0 if first else LEAST * _least(sigma, k)
-        count = _followed(plan, count, settings, facts)
+            # Both relative to the largest singular value, as the rounding of R is.
+            least = 0.0 if first else LEAST * _least(sigma, k)
+            facts[GATHERED], facts[FLOOR] = facts[TOP], least / facts[TOP]
+        followed = _followed(plan, count, chain, errors, fresh, settings, facts)
+        if first and followed < count:  # methods that are made for such a spectrum take it from here
+            facts[STATUS] = GAVE_UP
+            return
+        count = followed
         # R comes out of a product off by some ROUNDING, which all further steps but the last amplify.
         slope = 1.0
         for i in range(count - 1):
@@ -238,19 +245,22 @@ def _least(sigma: Any, k: int) -> Any:
 
 
 @shared()
-def _followed(plan: Any, count: int, settings: Any, facts: Any) -> int:
+def _followed(plan: Any, count: int, chain: int, errors: Any, fresh: bool, settings: Any, facts: Any) -> int:
     """Return how many steps the m x m side can follow before X must be formed: 0 if now.
 
     R is off by `SUMMING`, which grows by the square of the slope of all steps but the last, as long as there are
-    singular values that small, and then turns directions by as much.
+    singular values that small, and then turns directions by as much. Besides, R <- p(R)^2 R is what is left of terms of
+    size k^2, k = |a| u + |b| u^3 + |c| u^5 at the largest singular value u, and off by `SUMMING` of that.
     """
-    slope, floor = facts[GATHERED], max(facts[FLOOR], 1e-30)
+    slope, floor = 1.0 if fresh else facts[GATHERED], max(facts[FLOOR], 1e-30)
+    u, cancelled = facts[TOP], 0.0
     for i in range(count):
-        if GAIN * settings[SUMMING] * min(slope, 1 / floor) ** 2 > 0.5 * settings[ACCURACY] and (
-            i > 0 or facts[GATHERED] > 1.0
-        ):
+        harm = GAIN * settings[SUMMING] * (min(slope, 1 / floor) ** 2 + cancelled)
+        if harm > 0.5 * settings[ACCURACY] and (i > 0 or not fresh):
             return i
-        slope *= plan[i, 0]
+        slope *= plan[i, 0] * (facts[TOP] if fresh and i == 0 else 1.0)
+        cancelled = max(cancelled, (abs(plan[i, 0]) * u + abs(plan[i, 1]) * u**3 + abs(plan[i, 2]) * u**5) ** 2)
+        u = 1 + errors[chain, i]
     return count
 
 

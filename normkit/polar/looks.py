@@ -142,7 +142,7 @@ def lanczos(
     if len(R) <= ALONE:  # a barrier takes longer than a share of R v
         barrier(state, size)
         if member == 0:
-            _steps(0, 1, state, R, basis, v, w, alpha, beta)
+            _steps(member, min(size, 1), state, R, basis, v, w, alpha, beta)
         barrier(state, size)
     else:
         barrier(state, size)

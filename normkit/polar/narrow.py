@@ -38,7 +38,8 @@ if bf16.available():
         barrier(state, size)
         pack_square(member, size, X, A, B)
         barrier(state, size)
-        product_share(member, size, A, B, X.shape[1], D, C, alpha, beta, True)
+        symmetric = size > 0  # True; for a literal everything below would be compiled once more
+        product_share(member, size, A, B, X.shape[1], D, C, alpha, beta, symmetric)
 
     @shared()
     def _product(desk: Any, member: int, size: int, A: Any, B: Any, C: Any, D: Any, beta: Any, symmetric: bool) -> None:

@@ -90,9 +90,9 @@ def _named(method: str, dtype: str, accuracy: float) -> list[tuple[str, str]]:
 
 
 def _precisions(accuracy: float) -> list[str]:
-    """Return the precisions that may serve, the fastest first."""
-    exact = "float32" if accuracy >= SINGLE else "float64"
-    return ["bfloat16", exact] if _bfloat16(accuracy) else [exact]
+    """Return the precisions that may serve a method by name, the fastest first."""
+    found = ["bfloat16"] if _bfloat16(accuracy) else []
+    return [*found, "float32", "float64"] if accuracy >= SINGLE else ["float64"]
 
 
 def _bfloat16(accuracy: float) -> bool:

@@ -65,7 +65,7 @@ PRECISIONS = {
     made.name: made
     for made in (
         Precision("bfloat16", "float32", 2.2e-3, 1e-7, 1e-2, 1.02),
-        Precision("float32", "float32", 1e-7, 1e-7, 1e-5, 1.002),
+        Precision("float32", "float32", 2e-7, 1e-7, 1e-5, 1.002),
         Precision("float64", "float64", 2e-16, 2e-16, 1e-13, 1.0001),
     )
 }

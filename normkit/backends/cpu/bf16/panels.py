@@ -132,7 +132,7 @@ def product_share(
     done = 0
     for g in range(_group(m, size, 0)[0]):
         rows = _group(m, size, g)[1]
-        first, last = panels(n), 0
+        first, last = panels(n), panels(0)
         for panel in range(panels(n)):
             work = _work(rows, panel, n, symmetric)
             if work > 0 and min(size - 1, (2 * done + work) * size // (2 * total)) == member:
