@@ -419,10 +419,10 @@ def test_what_is_no_matrix_is_refused() -> None:
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_a_method_by_name_serves(method: str, dtype: str) -> None:
     G = matrix((48, 60), np.linspace(1, 0.3, 48), dtype)
-    _, report = nk.polar_report(G, 1e-4, method)
+    _, report = nk.polar_report(G, 2e-3, method)
     assert report.method == method and report.rank == 48
     assert (report.steps > 0) == (method not in ("eigh", "svd")) and report.flops > 0
-    assert nk.polar_plan(G.shape, dtype, 1e-4, method).attempts[0].method == method
+    assert nk.polar_plan(G.shape, dtype, 2e-3, method).attempts[0].method == method
 
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32", "float64"])

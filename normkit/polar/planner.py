@@ -85,14 +85,19 @@ def attempts(m: int, n: int, dtype: str, accuracy: float, method: str = "auto") 
 
 def _named(method: str, dtype: str, accuracy: float) -> list[tuple[str, str]]:
     if method in ("ns", "gram"):
-        return [(method, precision) for precision in _precisions(accuracy)]
+        return [(method, precision) for precision in _precisions(dtype, accuracy)]
     return [(method, "float64" if method != "qdwh" else dtype)]
 
 
-def _precisions(accuracy: float) -> list[str]:
-    """Return the precisions that may serve a method by name, the fastest first."""
+def _precisions(dtype: str, accuracy: float) -> list[str]:
+    """Return the precisions that may serve a method by name, the fastest first.
+
+    Products in float64 would find directions in a float32 matrix that are below its rank tolerance.
+    """
+    if accuracy < SINGLE:
+        return ["float64"]
     found = ["bfloat16"] if _bfloat16(accuracy) else []
-    return [*found, "float32", "float64"] if accuracy >= SINGLE else ["float64"]
+    return [*found, "float32"] if dtype == "float32" else [*found, "float32", "float64"]
 
 
 def _bfloat16(accuracy: float) -> bool:
