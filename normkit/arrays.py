@@ -91,6 +91,28 @@ def own_type(array: Array, like: Any) -> Any:
     return to_foreign(array, like) if is_foreign(like) else array
 
 
+def result_array(array: Array, dtype: np.dtype[Any], out: Array | None, what: str) -> Array:
+    """Return `out` if it can take a result of the shape of an array in a dtype, or a new array without it.
+
+    Raises
+    ------
+    DTypeError, ShapeError
+        If `out` is of another kind, dtype or shape, or read-only.
+    """
+    if out is None:
+        return np.empty(array.shape, dtype)
+    wanted = f"out= must be a NumPy array like {what}, {dtype} {array.shape}"
+    if not isinstance(out, np.ndarray):
+        raise DTypeError(f"{wanted}; got a {type(out).__name__}")
+    if out.dtype != dtype:
+        raise DTypeError(f"{wanted}; got dtype {out.dtype}")
+    if out.shape != array.shape:
+        raise ShapeError(f"{wanted}; got shape {out.shape}")
+    if not out.flags.writeable:
+        raise ShapeError("out= is read-only; give a writeable array")
+    return out
+
+
 def check_policy(nan_policy: str) -> None:
     """Raise `ParameterError` for an unknown policy."""
     if nan_policy not in POLICIES:

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from normkit.arrays import Array, Batch, NanPolicy, as_array, batch, check_finite, check_policy, own_type
+from normkit.arrays import Array, Batch, NanPolicy, as_array, batch, check_finite, check_policy, own_type, result_array
 from normkit.codegen.plan import Plan, Program
-from normkit.errors import DTypeError, NonFiniteError, ParameterError, ShapeError
+from normkit.errors import NonFiniteError, ParameterError
 from normkit.programs import kernel, program, required
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ def dualize_with_value(
     plan = required(made.dual)
     array = as_array(g, "the gradient")
     items = batch(array, made.shape, made.spec, "the gradient")
-    target = _target(array, g.dtype if isinstance(g, np.ndarray) else array.dtype, out)
+    target = result_array(array, g.dtype if isinstance(g, np.ndarray) else array.dtype, out, "the gradient")
     # A result in the caller's own layout is written in place; any other goes through one contiguous array.
     direct = target.flags.c_contiguous and target.dtype.isnative and not np.may_share_memory(target, array)
     work = target if direct else np.empty(array.shape, array.dtype)
@@ -130,21 +130,6 @@ def dualize_with_value(
     if not direct:
         target[...] = work
     return Dualized(target, items, numbers)
-
-
-def _target(array: Array, dtype: np.dtype[Any], out: Array | None) -> Array:
-    if out is None:
-        return np.empty(array.shape, dtype)
-    wanted = f"out= must be a NumPy array like the gradient, {dtype} {array.shape}"
-    if not isinstance(out, np.ndarray):
-        raise DTypeError(f"{wanted}; got a {type(out).__name__}")
-    if out.dtype != dtype:
-        raise DTypeError(f"{wanted}; got dtype {out.dtype}")
-    if out.shape != array.shape:
-        raise ShapeError(f"{wanted}; got shape {out.shape}")
-    if not out.flags.writeable:
-        raise ShapeError("out= is read-only; give a writeable array")
-    return out
 
 
 def dualize(

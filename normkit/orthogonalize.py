@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from normkit.arrays import Array, Batch, NanPolicy, as_array, batch, check_finite, check_policy, own_type
-from normkit.backends.cpu.scaling import exponents, halves
+from normkit.arrays import Array, Batch, NanPolicy, as_array, batch, check_finite, check_policy, own_type, result_array
+from normkit.backends.cpu.scaling import normalized
 from normkit.backends.precision import eps_of
 from normkit.errors import DTypeError, ParameterError, ShapeError
 from normkit.polar import core, planner
@@ -319,7 +319,7 @@ def _run(
     check_policy(nan_policy)
     array = as_array(G, "the matrix")
     items = batch(array, (None, None), WHAT, "the matrix")
-    target = _target(array, G.dtype if isinstance(G, np.ndarray) else array.dtype, out)
+    target = result_array(array, G.dtype if isinstance(G, np.ndarray) else array.dtype, out, "the matrix")
     wide = np.dtype(np.float64 if array.dtype.name == "float64" else np.float32)
     fixed = steps is not None or schedule is not None
     if fixed and (accuracy is not None or method not in ("auto", "ns")):
@@ -355,32 +355,3 @@ def _asked(
     if rank_tol is not None and not (isinstance(rank_tol, int | float | np.number) and 0 <= rank_tol < 1):
         raise ParameterError(f"rank_tol is a share of the largest singular value, in [0, 1); got {rank_tol!r}")
     return core.task(shape, wide, eps, accuracy, method=method, rank_tol=rank_tol)
-
-
-def normalized(items: Array, wide: np.dtype[Any]) -> tuple[Array, NDArray[np.int64], NDArray[np.bool_]]:
-    """Return matrices (B, m, n) in a wider dtype over 2**e, e, and which are not finite (and stand there as zeros)."""
-    with np.errstate(all="ignore"):
-        work = items.astype(wide)
-    if not work.size:
-        return work, np.zeros(len(work), np.int64), np.zeros(len(work), np.bool_)
-    tops = np.maximum(work.max(axis=(1, 2)), -work.min(axis=(1, 2))).astype(np.float64)
-    e, bad = exponents(tops), ~np.isfinite(tops)
-    f, g = (part.astype(wide)[:, None, None] for part in halves(e))
-    with np.errstate(all="ignore"):
-        work *= f
-        work *= g
-    work[bad] = 0
-    return work, e, bad
-
-
-def _target(array: Array, dtype: np.dtype[Any], out: Array | None) -> Array:
-    if out is None:
-        return np.empty(array.shape, dtype)
-    wanted = f"out= must be a writeable NumPy array like the matrix, {dtype} {array.shape}"
-    if not isinstance(out, np.ndarray):
-        raise DTypeError(f"{wanted}; got a {type(out).__name__}")
-    if out.dtype != dtype:
-        raise DTypeError(f"{wanted}; got dtype {out.dtype}")
-    if out.shape != array.shape or not out.flags.writeable:
-        raise ShapeError(f"{wanted}; got shape {out.shape}{'' if out.flags.writeable else ', read-only'}")
-    return out

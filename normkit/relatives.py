@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from normkit.arrays import Array, Batch, NanPolicy, as_array, batch, check_finite, check_policy, own_type
-from normkit.backends.cpu.scaling import exponents, halves
+from normkit.backends.cpu.scaling import normalized
 from normkit.backends.precision import eps_of, rank_tolerance
 from normkit.errors import NonFiniteError, ParameterError, ShapeError
 
@@ -57,16 +57,9 @@ def _matrices(x: Any, name: str, nan_policy: NanPolicy, *, step: int = 1, square
     items = batch(array, (None, None), name, "the matrix")
     if square and array.shape[-1] != array.shape[-2]:
         raise ShapeError(f"{name} needs a symmetric matrix (m, m); got shape {array.shape}")
-    work = items.items.astype(np.float64)
-    tops = np.abs(work).max(axis=(1, 2), initial=0.0)
-    bad = ~np.isfinite(tops)
+    work, e, bad = normalized(items.items, np.dtype(np.float64), step)
     if nan_policy == "raise":
-        check_finite(tops, items, "the matrix")
-    work[bad] = 0
-    e = -(-exponents(tops) // step) * step
-    first, second = (part[:, None, None] for part in halves(e))
-    work *= first
-    work *= second
+        check_finite(np.where(bad, np.nan, 0.0), items, "the matrix")
     dtype = x.dtype if isinstance(x, np.ndarray) else array.dtype
     return _Matrices(x, dtype, items, work, e, bad)
 

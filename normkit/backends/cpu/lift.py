@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from normkit.backends.cpu.leading import leading_or_all
 from normkit.backends.cpu.node import Array, Floats, Node, Pull, scaled
-from normkit.backends.cpu.scaling import exponents, halves
+from normkit.backends.cpu.scaling import normalized
 from normkit.backends.cpu.svd import largest_singular_values, singular_values
 from normkit.backends.precision import rank_tolerance
 from normkit.codegen.plan import Plan, ReducePlan
@@ -113,16 +113,7 @@ def _stack(sigma: Array) -> Array:
 
 
 def _prepared(x: Array) -> tuple[Array, NDArray[np.int64], NDArray[np.bool_]]:
-    """Return the matrices (B, m, n) over 2**e, e, and which are not finite (and stand there as zeros)."""
-    batch = x.reshape(-1, *x.shape[2:])
-    tops = np.maximum(batch.max(axis=(1, 2)), -batch.min(axis=(1, 2))).astype(np.float64)
-    e, bad = exponents(tops), ~np.isfinite(tops)
-    f, g = (part.astype(x.dtype)[:, None, None] for part in halves(e))
-    with np.errstate(all="ignore"):
-        work = batch * f
-        work *= g
-    work[bad] = 0
-    return work, e, bad
+    return normalized(x.reshape(-1, *x.shape[2:]), x.dtype)
 
 
 def _finished(x: Array, values: Floats, e: NDArray[np.int64], bad: NDArray[np.bool_]) -> Floats:

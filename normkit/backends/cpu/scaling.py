@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -15,6 +17,23 @@ def exponents(tops: Floats) -> NDArray[np.int64]:
     """Return e with top in [2**(e-1), 2**e); 0 where top is zero or not finite."""
     found: NDArray[np.int64] = np.where(np.isfinite(tops), np.frexp(tops)[1], 0).astype(np.int64)
     return found
+
+
+def normalized(
+    batch: NDArray[Any], dtype: np.dtype[Any], step: int = 1
+) -> tuple[NDArray[Any], NDArray[np.int64], NDArray[np.bool_]]:
+    """Return matrices (B, m, n) in a dtype over 2**e, e, and which are not finite (and stand there as zeros).
+
+    The largest magnitude of each is in [1/2, 1), or in [2**-step, 1) where e is to be a multiple of `step`.
+    """
+    with np.errstate(all="ignore"):
+        work = batch.astype(dtype)
+        tops = np.maximum(work.max(axis=(1, 2), initial=0.0), -work.min(axis=(1, 2), initial=0.0)).astype(np.float64)
+        e, bad = -(-exponents(tops) // step) * step, ~np.isfinite(tops)
+        for part in halves(e):
+            work *= part.astype(dtype)[:, None, None]
+    work[bad] = 0
+    return work, e, bad
 
 
 def halves(e: NDArray[np.int64]) -> tuple[Floats, Floats]:
