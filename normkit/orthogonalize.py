@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from normkit.arrays import Array, Batch, NanPolicy, as_array, batch, check_finite, check_policy, own_type, result_array
-from normkit.backends.cpu.scaling import normalized
 from normkit.backends.precision import eps_of
 from normkit.errors import DTypeError, ParameterError, ShapeError
 from normkit.polar import core, planner
+from normkit.polar.given import Given, given
 
 if TYPE_CHECKING:
     from normkit.polar.schedule import Schedule
@@ -86,7 +86,7 @@ def polar(
     array([[ 1.,  0.],
            [ 0., -1.]])
     """
-    made = _run(G, accuracy, method, steps, schedule, rank_tol, precision, out, nan_policy)
+    made = _run(G, accuracy, method, steps, schedule, rank_tol, precision, out, nan_policy, proved=False)
     return own_type(made.array, G)
 
 
@@ -178,11 +178,11 @@ def polar_report(
     from normkit.polar.bounds import nuclear_bounds
 
     start = perf_counter()
-    made = _run(G, accuracy, method, steps, schedule, rank_tol, precision, out, "raise")
+    made = _run(G, accuracy, method, steps, schedule, rank_tol, precision, out, "raise", proved=True)
     seconds = perf_counter() - start
     shape = (-1, *made.array.shape[-2:])
-    T = np.ascontiguousarray(made.array.reshape(shape) if made.items.items.size else made.items.items, made.work.dtype)
-    proof = nuclear_bounds(made.work, T)
+    T = np.ascontiguousarray(made.array.reshape(shape) if made.items.items.size else made.items.items, made.given.dtype)
+    proof = nuclear_bounds(made.given.scaled, T)
     outcomes = made.outcomes
     numbers = {
         name: _numbers(made.items, getattr(proof, name)) for name in ("rank", "orthogonality", "spectral", "gap")
@@ -296,11 +296,11 @@ def _precision_of(dtype: Any) -> tuple[str, float]:
 
 @dataclass(frozen=True)
 class _Made:
-    """The result, the scaled matrices it came from, and how."""
+    """The result, the matrices it came from, and how."""
 
     array: Array
     items: Batch
-    work: Array
+    given: Given
     exponents: NDArray[np.int64]
     outcomes: list[core.Outcome]
 
@@ -315,6 +315,7 @@ def _run(
     precision: str | None,
     out: Array | None,
     nan_policy: NanPolicy,
+    proved: bool,
 ) -> _Made:
     check_policy(nan_policy)
     array = as_array(G, "the matrix")
@@ -329,20 +330,26 @@ def _run(
     if precision is not None and not fixed:
         raise ParameterError("precision= belongs to steps= or schedule=; the planner chooses it for an accuracy")
     asked = _asked(items.items.shape[1:], wide, eps_of(array.dtype), accuracy, method, rank_tol)
-    work, e, bad = normalized(items.items, wide)
+    read = not fixed and core.begins_with_products(items.items.shape, wide, asked)
+    matrices, e, bad = given(items.items, wide, read)
     if nan_policy == "raise" and bad.any():
         check_finite(np.where(bad, np.nan, 0.0), items, "the matrix")
-    result = np.empty(work.shape, wide)
+    again = proved or len(e) > 1 or asked.rank_tol > core.NOTABLE
+    if again and np.may_share_memory(target, matrices.source):
+        matrices = Given(matrices.scaled)  # the target is written before the source was read for the last time
+    direct = target.dtype == wide and target.flags.carray
+    result = target.reshape(matrices.shape) if direct else np.empty(matrices.shape, wide)
     if fixed:
         from normkit.polar.fixed import fixed_steps
 
-        outcomes = fixed_steps(work, schedule, steps, precision or wide.name, result)
+        outcomes = fixed_steps(matrices.scaled, schedule, steps, precision or wide.name, result)
     else:
-        outcomes = core.polar(work, asked, result)
+        outcomes = core.polar(matrices, asked, result)
     result[bad] = np.nan
-    with np.errstate(all="ignore"):
-        target[...] = result.reshape(array.shape)
-    return _Made(target, items, work, e, outcomes)
+    if not direct:
+        with np.errstate(all="ignore"):
+            target[...] = result.reshape(array.shape)
+    return _Made(target, items, matrices, e, outcomes)
 
 
 def _asked(

@@ -23,6 +23,7 @@ from normkit.backends import cpu
 from normkit.backends.precision import rank_tolerance
 from normkit.errors import DTypeError, NonFiniteError, ParameterError, ShapeError, SpecError, UnsafeSchedule
 from normkit.polar import core, planner
+from normkit.polar.given import Given
 from normkit.polar.presets import PRESETS
 
 METHODS = ("auto", "ns", "gram", "qdwh", "zolo", "newton", "eigh", "svd")
@@ -777,7 +778,7 @@ def test_polar_of_a_large_batch_is_what_one_by_one_gives() -> None:
     batch = np.random.default_rng(3).standard_normal((7, 40, 64)).astype(np.float32)
     asked = core.task((40, 64), batch.dtype, 2.0**-23, 1e-3)
     out = np.empty_like(batch)
-    outcomes = core.polar(batch, asked, out)
+    outcomes = core.polar(Given(batch), asked, out)
     assert len(outcomes) == 7 and all(outcome.error <= 1e-3 for outcome in outcomes)
     for G, T in zip(batch, out, strict=True):
         assert np.abs(T - nk.polar(G, 1e-3)).max() < 2e-3

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from normkit.polar.core import pairings, polar, task
+from normkit.polar.given import Given
 
 Array = NDArray[Any]
 
@@ -34,7 +35,7 @@ def polar_factor(batch: Array, rank_eps: float, out: Array, accuracy: float | No
     """
     asked = task(batch.shape[1:], batch.dtype, rank_eps, accuracy)
     target = out if out.flags.c_contiguous else np.empty(out.shape, out.dtype)
-    for T, outcome in zip(target, polar(batch, asked, target), strict=True):
+    for T, outcome in zip(target, polar(Given(batch), asked, target), strict=True):
         if accuracy is not None and outcome.top > 1:
             T /= T.dtype.type(outcome.top)
     if target is not out:

@@ -40,13 +40,15 @@ ACCURACY, ROUNDING, SUMMING, NOISE, LIMIT, MODEST, AHEAD = range(7)
 """Settings: accuracy; relative error of an entry of X in products, and of sums and m x m matrices; relative error of
 the traces of R^2; most operations; the chain that first steps follow while the spectrum is not resolved; steps taken
 before the next look while a plan is longer than one more than that."""
-STATUS, STEPS, FLOPS, ERROR, SWAPPED, TOP, SLOPE, GATHERED, FLOOR, SPREAD, TURNED, COUNT, ROUGH = range(13)
-"""Facts: how it ended; steps taken; operations; bound on |T - polar(X)|_F / sqrt(m); whether the iterate is in Y; bound
-on its singular values; slope of the composition, and since X was formed; the smallest singular value seen then; root
+STATUS, STEPS, FLOPS, ERROR, PLACE, TOP, SLOPE, GATHERED, FLOOR, SPREAD, TURNED, COUNT, ROUGH = range(13)
+"""Facts: how it ended; steps taken; operations; bound on |T - polar(X)|_F / sqrt(m); where T is; bound on its
+singular values; slope of the composition, and since X was formed; the smallest singular value seen then; root
 mean square of the singular values at first; estimate of the square of what rounding turned T by, relative to m; steps
 to take next, 0 to form X; whether m x m products may be as rough as those with X."""
 FACTS = ROUGH + 1
 RUNNING, DONE, GAVE_UP = 0, 1, 2
+IN_X, IN_Y, IN_LAST = 0, 1, 2
+"""Places of T."""
 
 
 @shared()
@@ -58,6 +60,7 @@ def iterate(
     inner: Any,
     X: Any,
     Y: Any,
+    last: Any,
     squares: Any,
     on_gram: bool,
     rows: Any,
@@ -68,19 +71,20 @@ def iterate(
     plan: Any,
     facts: Any,
 ) -> None:
-    """Iterate from X until |T - polar(X)|_F <= accuracy sqrt(m), or give up; T is in X, or in Y if facts say so.
+    """Iterate from X until |T - polar(X)|_F <= accuracy sqrt(m), or give up; facts say which of X, Y, last is T.
 
     Products with X are made at the desk `outer`, those of m x m matrices at `inner`: the same unless `on_gram`.
-    X and Y are (m, n) with m <= n, X not zero; both are overwritten. `squares` are m x m: R, S, P, and with `on_gram`
-    two more. The rest is work of a team: rows (m, 5), krylov (start, basis, v, w, alpha, beta), nodes (4, k) for the
-    first look and the last, plan (steps, 4).
+    X and Y are (m, n) with m <= n, X not zero; both are overwritten. A product that can only be the last one goes to
+    `last`, (m, n), or if that is empty to X or Y. `squares` are m x m: R, S, P, and with `on_gram` two more. The rest
+    is work of a team: rows (m, 5), krylov (start, basis, v, w, alpha, beta), nodes (4, k) for the first look and the
+    last, plan (steps, 4).
     """
     m, n = X.shape
     R, S, P, Q, after = squares
     start, basis, v, w, alpha, beta = krylov
     steps, flops = 0, 0.0
     # not literals: for each of these everything below would be compiled once more
-    form, fresh, swapped = steps == 0, steps == 0, steps != 0
+    form, fresh, swapped, away = steps == 0, steps == 0, steps != 0, steps != 0
     while True:
         if form:
             gram(outer, member, size, X, R, 1.0, R, 0.0)
@@ -131,9 +135,11 @@ def iterate(
         # Q and X are rounded: T_ij is off by rounding (2 sum_k Q_ik^2 X_kj^2)^(1/2).
         turned += 2 * (settings[ROUNDING] * facts[SPREAD]) ** 2 * total(rows, 1) / m
         if reached + turned <= settings[ACCURACY] ** 2:
-            long(outer, member, size, Q, X, Y, 0.0)
+            away = len(last) > 0
+            into = last if away else Y
+            long(outer, member, size, Q, X, into, 0.0)
             barrier(state, size)
-            squares_of(member, size, Y, rows)
+            squares_of(member, size, into, rows)
             barrier(state, size)
             # |T|^2 = tr R, unless what R shows of a direction is rounding that X does not have.
             turned += max(abs(total(rows, 1) - total(rows, 0)) / m - SUMS * settings[SUMMING], 0.0)
@@ -142,8 +148,10 @@ def iterate(
     barrier(state, size)
     if member == 0:
         served = reached + turned <= settings[ACCURACY] ** 2
-        facts[STATUS], facts[STEPS], facts[FLOPS], facts[SWAPPED] = DONE if served else GAVE_UP, steps, flops, swapped
+        facts[STATUS], facts[STEPS], facts[FLOPS] = DONE if served else GAVE_UP, steps, flops
+        facts[PLACE] = IN_LAST if away else (IN_Y if swapped else IN_X)
         facts[ERROR], facts[TURNED] = (reached + turned) ** 0.5, turned
+    barrier(state, size)
 
 
 @shared()

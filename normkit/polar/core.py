@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from normkit.backends.precision import rank_tolerance
 from normkit.polar import planner
+from normkit.polar.given import Given
 
 if TYPE_CHECKING:
     from normkit.polar.exact import Exact
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 Array = NDArray[Any]
 
+PRODUCTS = ("ns", "gram")
+"""Methods that are iterations by products."""
 BATCH = 400
 """Side up to which each matrix of a batch has a thread of its own."""
 ALONE = 160
@@ -101,18 +104,37 @@ def _finest(dtype: np.dtype[Any], rank_eps: float, accuracy: float | None) -> fl
     return planner.WORKING[dtype.name]
 
 
-def polar(batch: Array, asked: Task, out: Array) -> list[Outcome]:
-    """Write the polar factors of a batch (B, m, n) to `out`, C-ordered and apart from the batch."""
-    count, m, n = batch.shape
-    each = count >= BATCHED and max(m, n) <= BATCH
-    fine = asked.accuracy < planner.COARSE
-    small = min(m, n) <= planner.SMALL or (fine and (each or (max(m, n) <= ALONE and batch.dtype == np.float32)))
-    if small and asked.method == "auto":
-        return _small(batch, asked, out)
-    done: list[Outcome | None] = [None] * count
-    if each and asked.method in ("auto", "ns", "gram"):
+def polar(batch: Given, asked: Task, out: Array) -> list[Outcome]:
+    """Write the polar factors of a batch (B, m, n) to `out`, C-ordered and apart from the batch.
+
+    One matrix may overlap `out`, unless rank_tol > NOTABLE: it is read before that is written.
+    """
+    if _factored_at_once(batch.shape, batch.dtype, asked):
+        return _small(batch.scaled, asked, out)
+    done: list[Outcome | None] = [None] * len(out)
+    if _each(batch.shape) and asked.method in ("auto", *PRODUCTS):
         done = _shared_out(batch, asked, out)
     return [found or _one(batch[b], asked, out[b]) for b, found in enumerate(done)]
+
+
+def begins_with_products(shape: tuple[int, int, int], dtype: np.dtype[Any], asked: Task) -> bool:
+    """Tell whether an iteration by products is tried first on a batch (B, m, n): it reads matrices as they come."""
+    if _factored_at_once(shape, dtype, asked):
+        return False
+    return planner.attempts(*shape[1:], dtype.name, asked.accuracy, asked.method)[0].method in PRODUCTS
+
+
+def _factored_at_once(shape: tuple[int, int, int], dtype: np.dtype[Any], asked: Task) -> bool:
+    """Tell whether matrices are so small that factorizations in compiled loops are the fastest."""
+    m, n = sorted(shape[1:])
+    fine = asked.accuracy < planner.COARSE
+    small = m <= planner.SMALL or (fine and (_each(shape) or (n <= ALONE and dtype == np.float32)))
+    return small and asked.method == "auto"
+
+
+def _each(shape: tuple[int, int, int]) -> bool:
+    """Tell whether each matrix of a batch has a thread of its own."""
+    return shape[0] >= BATCHED and max(shape[1:]) <= BATCH
 
 
 def _small(batch: Array, asked: Task, out: Array) -> list[Outcome]:
@@ -147,26 +169,22 @@ def _exact(method: str, batch: Array, rank: int, flops: float) -> Outcome:
     return Outcome(method, "float64", 0, flops, eps, 1 + 4 * eps, rank)
 
 
-def _shared_out(batch: Array, asked: Task, out: Array) -> list[Outcome | None]:
+def _shared_out(batch: Given, asked: Task, out: Array) -> list[Outcome | None]:
     """Iterate on the matrices of a batch, one per thread; None where that does not serve."""
     from normkit.polar import workspace
 
-    done: list[Outcome | None] = [None] * len(batch)
+    done: list[Outcome | None] = [None] * len(out)
     m, n = sorted(batch.shape[1:])
     for attempt in planner.attempts(m, n, batch.dtype.name, asked.accuracy, asked.method):
-        left = [b for b, found in enumerate(done) if found is None]
-        if attempt.method not in ("ns", "gram") or not left:
+        left = np.array([b for b, found in enumerate(done) if found is None], np.int64)
+        if attempt.method not in PRODUCTS or not len(left):
             break
-        precision, whole = workspace.PRECISIONS[attempt.precision], len(left) == len(batch)
-        given, written = (batch, out) if whole else (batch[left], np.empty((len(left), *out.shape[1:]), out.dtype))
-        on_gram = attempt.method == "gram"
-        reached = workspace.iterate_each(given, asked.accuracy, precision, on_gram, _limit(m, n), written)
-        for place, (b, item) in enumerate(zip(left, reached, strict=True)):
-            if item is not None:
-                if not whole:
-                    out[b] = written[place]
-                if asked.rank_tol <= NOTABLE or _full_rank(batch[b], out[b], asked.rank_tol):
-                    done[b] = _iterated(attempt, item, 0.0)
+        precision, on_gram = workspace.PRECISIONS[attempt.precision], attempt.method == "gram"
+        reached = workspace.iterate_each(batch, left, asked.accuracy, precision, on_gram, _limit(m, n), out)
+        for b, item in zip(left.tolist(), reached, strict=True):
+            notable = asked.rank_tol > NOTABLE
+            if item is not None and not (notable and not _full_rank(batch[b].scaled[0], out[b], asked.rank_tol)):
+                done[b] = _iterated(attempt, item, 0.0)
     return done
 
 
@@ -179,15 +197,18 @@ def _iterated(attempt: planner.Attempt, found: Reached, before: float) -> Outcom
     return Outcome(attempt.method, attempt.precision, found.steps, before + found.flops, found.error, found.top, None)
 
 
-def _one(A: Array, asked: Task, out: Array) -> Outcome:
+def _one(matrix: Given, asked: Task, out: Array) -> Outcome:
     """Serve one matrix by the first attempt that reaches the accuracy."""
-    if not A.any():
+    if not matrix.source.any():
         out[...] = 0
-        return Outcome("svd", A.dtype.name, 0, 0.0, 0.0, 0.0, 0)
-    m, n = sorted(A.shape)
+        return Outcome("svd", matrix.dtype.name, 0, 0.0, 0.0, 0.0, 0)
+    m, n = sorted(out.shape)
     spent = 0.0
-    for attempt in planner.attempts(m, n, A.dtype.name, asked.accuracy, asked.method):
-        found, flops = RUNNERS[attempt.method](A, attempt, asked, out, spent)
+    for attempt in planner.attempts(m, n, matrix.dtype.name, asked.accuracy, asked.method):
+        if attempt.method in PRODUCTS:
+            found, flops = _by_products(matrix, attempt, asked, out, spent)
+        else:
+            found, flops = RUNNERS[attempt.method](matrix.scaled[0], attempt, asked, out, spent)
         spent += flops
         if found is not None:
             return found
@@ -197,17 +218,15 @@ def _one(A: Array, asked: Task, out: Array) -> Outcome:
 Ran = tuple[Outcome | None, float]
 
 
-def _by_products(A: Array, attempt: planner.Attempt, asked: Task, out: Array, spent: float) -> Ran:
+def _by_products(matrix: Given, attempt: planner.Attempt, asked: Task, out: Array, spent: float) -> Ran:
     from normkit.polar import workspace
 
-    m, n = sorted(A.shape)
+    m, n = sorted(out.shape)
     space = workspace.workspace(m, n, workspace.PRECISIONS[attempt.precision], attempt.method == "gram")
-    workspace.transfer(A, space.X, A.shape[0] == m)
-    found = space.iterate(asked.accuracy, _limit(m, n))
+    found = space.iterate(asked.accuracy, _limit(m, n), matrix, out)
     if found is None:
         return None, float(m) * m * n + float(m) ** 3
-    workspace.transfer(found.iterate, out, A.shape[0] == m)
-    if asked.rank_tol > NOTABLE and not _full_rank(A, out, asked.rank_tol):
+    if asked.rank_tol > NOTABLE and not _full_rank(matrix.scaled[0], out, asked.rank_tol):
         return None, found.flops
     return _iterated(attempt, found, spent), found.flops
 
@@ -285,8 +304,6 @@ def _resolves(made: Exact, asked: Task) -> bool:
 
 
 RUNNERS: dict[str, Callable[[Array, planner.Attempt, Task, Array, float], Ran]] = {
-    "ns": _by_products,
-    "gram": _by_products,
     "qdwh": _by_rational,
     "zolo": _by_rational,
     "newton": _by_rational,

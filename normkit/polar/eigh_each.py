@@ -58,7 +58,7 @@ def _each(
     work, iwork = np.empty(1 + 6 * m + 2 * m * m), np.empty(3 + 5 * m, np.int32)
     desk = blas.desk(found, letters, X)
     for b in range(first, last):
-        write(A[b], X, wide)
+        write(A[b], X, wide, 1.0, 1.0)
         blas.square(desk, X, R, (0, m), 1.0, 0.0)
         if _eigen(address, job, ints, R, values, work, iwork) != 0:
             ranks[b] = -1
@@ -76,7 +76,7 @@ def _each(
             ranks[b] = -1
             continue
         _product(desk, V, R, P, X, Y)
-        write(Y, out[b], wide)
+        write(Y, out[b], wide, 1.0, 1.0)
 
 
 @shared()

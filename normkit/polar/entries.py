@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from normkit.backends.cpu.team import barrier, shared
-from normkit.polar.adaptive import DONE, STATUS, SWAPPED, iterate
-from normkit.polar.moves import write
+from normkit.backends.cpu.team import barrier, claimed, shared
+from normkit.polar.adaptive import DONE, IN_LAST, IN_Y, PLACE, STATUS, iterate
+from normkit.polar.moves import put, write
 from normkit.polar.newton_schulz import step
-from normkit.polar.products import BLAS, desk, gram, long
+from normkit.polar.products import BLAS, desk, gram, long, part
 
 
 @shared()
@@ -33,13 +33,27 @@ def member(
     settings: Any,
     plan: Any,
     facts: Any,
+    A: Any,
+    f: float,
+    g: float,
+    last: Any,
+    out: Any,
 ) -> None:
-    """Run `iterate` on one matrix by the whole team."""
+    """Run `iterate` on f g A, or its transpose, by the whole team, and write what is reached to `out`.
+
+    An empty A leaves X as it is, an empty `out` T where it is.
+    """
+    wide = A.shape[0] == len(X)
+    begin, end = part(len(A), size, member)
+    put(begin, end, A, X, wide, f, g)
+    barrier(state, size)
     outer = desk(found, letters, kind, state, packed, X)
     inner = desk(found, letters, BLAS if on_gram else kind, state, packed, X)
-    iterate(
-        member, size, state, outer, inner, X, Y, squares, on_gram, rows, krylov, nodes, table, settings, plan, facts
-    )
+    work = (rows, krylov, nodes, table, settings, plan, facts)
+    iterate(member, size, state, outer, inner, X, Y, last, squares, on_gram, *work)
+    if len(out) and facts[STATUS] == DONE and facts[PLACE] != IN_LAST:
+        begin, end = part(len(X), size, member)
+        put(begin, end, Y if facts[PLACE] == IN_Y else X, out, wide, 1.0, 1.0)
 
 
 @shared()
@@ -52,14 +66,19 @@ def _aligned(size: int) -> Any:
 
 @shared()
 def each(
-    first: int,
-    last: int,
+    member: int,
+    size: int,
+    state: Any,
     found: Any,
     letters: Any,
     kind: int,
     packed: Any,
     A: Any,
+    factors: Any,
+    places: Any,
+    queue: Any,
     on_gram: bool,
+    like: Any,
     start: Any,
     k: int,
     table: Any,
@@ -67,32 +86,35 @@ def each(
     facts: Any,
     out: Any,
 ) -> None:
-    """Run `iterate` on the matrices A[first:last], one after the other, on this thread; write to `out` what is reached.
+    """Run `iterate` on the matrices A[places], scaled by their factors, and write to `out` what is reached.
 
-    `packed` are the lengths of the two buffers of packed operands.
+    Every member takes the next of the queue when it is done with one. `packed` are the lengths of the two buffers of
+    packed operands; `like` has the dtype of the iterates.
     """
     m, n = min(A.shape[1], A.shape[2]), max(A.shape[1], A.shape[2])
-    wide = A.shape[1] == m
-    X, Y = np.empty((m, n), A.dtype), np.empty((m, n), A.dtype)
-    side = m if on_gram else 0
+    wide, side, kept = A.shape[1] == m, m if on_gram else 0, like.dtype
+    X, Y, none = np.empty((m, n), kept), np.empty((m, n), kept), np.empty((0, n), kept)
     squares = (
-        np.empty((m, m), A.dtype),
-        np.empty((m, m), A.dtype),
-        np.empty((m, m), A.dtype),
-        np.empty((side, side), A.dtype),
-        np.empty((side, side), A.dtype),
+        np.empty((m, m), kept),
+        np.empty((m, m), kept),
+        np.empty((m, m), kept),
+        np.empty((side, side), kept),
+        np.empty((side, side), kept),
     )
-    state = np.zeros(16, np.int64)
+    alone = np.zeros(16, np.int64)
     operands = (_aligned(packed[0]), _aligned(packed[1]))
-    outer = desk(found, letters, kind, state, operands, X)
-    inner = desk(found, letters, BLAS if on_gram else kind, state, operands, X)
+    outer = desk(found, letters, kind, alone, operands, X)
+    inner = desk(found, letters, BLAS if on_gram else kind, alone, operands, X)
     rows, nodes, plan = np.zeros((m, 5)), np.zeros((4, k)), np.zeros((table[1].shape[1], 4))
-    krylov = (start, np.empty((k, m)), np.empty(m, A.dtype), np.empty(m), np.empty(k), np.empty(k))
-    for b in range(first, last):
-        write(A[b], X, wide)
-        iterate(0, 1, state, outer, inner, X, Y, squares, on_gram, rows, krylov, nodes, table, settings, plan, facts[b])
-        if facts[b, STATUS] == DONE:
-            write(Y if facts[b, SWAPPED] else X, out[b], wide)
+    krylov = (start, np.empty((k, m)), np.empty(m, kept), np.empty(m), np.empty(k), np.empty(k))
+    task = claimed(queue)
+    while task < len(places):
+        b, work = places[task], (rows, krylov, nodes, table, settings, plan, facts[task])
+        write(A[b], X, wide, factors[b, 0], factors[b, 1])
+        iterate(0, 1, alone, outer, inner, X, Y, none, squares, on_gram, *work)
+        if facts[task, STATUS] == DONE:
+            write(Y if facts[task, PLACE] == IN_Y else X, out[b], wide, 1.0, 1.0)
+        task = claimed(queue)
 
 
 @shared()

@@ -1,4 +1,4 @@
-"""Copies, transposes and pairings of matrices, in parts for threads; compiled."""
+"""Copies and transposes of matrices, scaled on the way, in parts for threads; compiled."""
 
 from __future__ import annotations
 
@@ -9,24 +9,25 @@ from normkit.polar.products import TILE
 
 
 @shared()
-def write(A: Any, B: Any, plain: bool) -> None:
-    """B = A, or B = A' unless `plain`."""
+def write(A: Any, B: Any, plain: bool, f: float, g: float) -> None:
+    """B = f g A, or B = f g A' unless `plain`; factors in A's type, one after the other."""
+    first, then = A.dtype.type(f), A.dtype.type(g)
     if plain:
         for i in range(A.shape[0]):
             for j in range(A.shape[1]):
-                B[i, j] = A[i, j]
+                B[i, j] = A[i, j] * first * then
         return
     for i0 in range(0, A.shape[0], TILE):
         for j0 in range(0, A.shape[1], TILE):
             for i in range(i0, min(i0 + TILE, A.shape[0])):
                 for j in range(j0, min(j0 + TILE, A.shape[1])):
-                    B[j, i] = A[i, j]
+                    B[j, i] = A[i, j] * first * then
 
 
 @shared()
-def put(first: int, last: int, A: Any, B: Any, plain: bool) -> None:
-    """B = A, or B = A' unless `plain`: the rows first to last of A."""
+def put(first: int, last: int, A: Any, B: Any, plain: bool, f: float, g: float) -> None:
+    """B = f g A, or B = f g A' unless `plain`: the rows first to last of A."""
     if plain:
-        write(A[first:last], B[first:last], True)
+        write(A[first:last], B[first:last], True, f, g)
     else:
-        write(A[first:last], B[:, first:last], False)
+        write(A[first:last], B[:, first:last], False, f, g)

@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 
 from normkit.backends.cpu import blas, pool, team
 from normkit.backends.cpu.blas_threads import single_threaded_blas
+from normkit.backends.cpu.lines import frozen
 from normkit.polar import adaptive, chains, entries, looks, moves, products
+from normkit.polar.given import Given
 
 Array = NDArray[Any]
 
@@ -115,14 +117,17 @@ class Workspace:
         self.krylov = (_start(m), np.empty((k, m)), np.empty(m, stored), np.empty(m), np.empty(k), np.empty(k))
         self.nodes, self.plan = np.zeros((4, k)), np.zeros((chains.STEPS, 4))
         self.packed = _packed(m, n, precision)
+        self._none = np.empty((0, n), stored)
 
     @property
     def nbytes(self) -> int:
         """Size of all that grows with the matrix."""
         return sum(part.nbytes for part in (self.X, self.Y, *self.squares, *self.packed, self.krylov[1]))
 
-    def iterate(self, accuracy: float, limit: float) -> Reached | None:
-        """Iterate from X, which holds the matrix, to an accuracy; None if that is out of reach.
+    def iterate(
+        self, accuracy: float, limit: float, matrix: Given | None = None, out: Array | None = None
+    ) -> Reached | None:
+        """Iterate from a matrix, or from what X holds, to an accuracy; None if that is out of reach.
 
         Parameters
         ----------
@@ -130,6 +135,10 @@ class Workspace:
             Asked of |T - polar(X)|_F / sqrt(m).
         limit : float
             Operations at most.
+        matrix : Given, optional
+            One, of this shape or its transpose's; scaled on the way here.
+        out : array, optional
+            C-ordered, of the matrix's shape: receives the factor, if it is reached. May overlap the matrix.
         """
         m, n = self.X.shape
         precision, facts = self.precision, np.zeros(adaptive.FACTS)
@@ -139,11 +148,17 @@ class Workspace:
         work = (self.squares, self.on_gram, self.rows, self.krylov, self.nodes, table, settings, self.plan, facts)
         known = (blas.addresses(self.X.dtype.name), blas.LETTERS, precision.kind, self.packed)
         size = team.members(1 + m * m * n // GRAIN)
+        A, (f, g) = (self._none, (1.0, 1.0)) if matrix is None else (matrix.source[0], matrix.factors[0].tolist())
+        written = self._none if out is None else out
+        into = written if written.shape == self.X.shape and self._may_end_in(written, A) else self._none
         with single_threaded_blas():
-            team.run(entries.member, size, *known, self.X, self.Y, *work)
-        return _reached(
-            self.Y if facts[adaptive.SWAPPED] else self.X, facts.tolist(), accuracy, precision, self.on_gram
-        )
+            team.run(entries.member, size, *known, self.X, self.Y, *work, frozen(A), f, g, into, written)
+        found = out if out is not None else (self.X, self.Y, into)[int(facts[adaptive.PLACE])]
+        return _reached(found, facts.tolist(), accuracy, precision, self.on_gram)
+
+    def _may_end_in(self, out: Array, A: Array) -> bool:
+        """Tell whether a product may be written to `out` before it is known whether A is needed again."""
+        return self.X.dtype == out.dtype and not np.may_share_memory(out, A)
 
     def follow(self, rows: NDArray[np.float64]) -> float:
         """Take the steps `rows` (a, b, c, d) from X, back to X; return the operations."""
@@ -200,18 +215,29 @@ def transfer(A: Array, B: Array, plain: bool) -> None:
     if plain:
         np.copyto(B, A, casting="same_kind")
         return
-    pool.parallel(moves.put, len(A), A.size, A, B, plain)
+    pool.parallel(moves.put, len(A), A.size, A, B, plain, 1.0, 1.0)
 
 
 def iterate_each(
-    A: Array, accuracy: float, precision: Precision, on_gram: bool, limit: float, out: Array
+    batch: Given,
+    places: NDArray[np.int64],
+    accuracy: float,
+    precision: Precision,
+    on_gram: bool,
+    limit: float,
+    out: Array,
 ) -> list[Reached | None]:
-    """Iterate on every matrix of a batch (B, m, n), each on one thread, into `out`; see `Workspace.iterate`."""
-    m, n = sorted(A.shape[1:])
-    stored = np.ascontiguousarray(A, precision.stored)
-    facts, written = np.zeros((len(A), adaptive.FACTS)), out
-    if not (out.flags.c_contiguous and out.dtype == stored.dtype):
-        written = np.zeros_like(stored)
+    """Iterate on matrices of a batch (B, m, n), each on one thread; see `Workspace.iterate`.
+
+    Parameters
+    ----------
+    places : int array
+        Which ones; what is returned is in this order.
+    out : array (B, m, n)
+        C-ordered, apart from the batch; receives, in its place, every factor that is reached.
+    """
+    count, m, n = len(places), *sorted(batch.shape[1:])
+    facts = np.zeros((count, adaptive.FACTS))
     table, krylov = chains.table(precision.safety), looks.KRYLOV
     if m <= BRIEF:
         table, krylov = chains.coarse_table(precision.safety), looks.KRYLOV // 2
@@ -219,12 +245,14 @@ def iterate_each(
     settings = _settings(precision, accuracy, limit, int(modest), AHEAD if m > BRIEF else 2 * AHEAD)
     lengths = tuple(len(part) for part in _packed(m, n, precision))
     known = (blas.addresses(precision.stored), blas.LETTERS, precision.kind, lengths)
-    work = (on_gram, _start(m), krylov, table, settings, facts, written)
+    given = (frozen(batch.source), batch.factors, places, np.zeros(1, np.int64))
+    like = np.empty(0, precision.stored)
+    work = (on_gram, like, _start(m), krylov, table, settings, facts, out)
+    size = team.members(min(count, 1 + count * m * m * n // GRAIN))
     with single_threaded_blas():
-        pool.parallel(entries.each, len(A), A.size * m, *known, stored, *work)
-    if written is not out:
-        out[...] = written
-    return [_reached(out[b], found, accuracy, precision, on_gram) for b, found in enumerate(facts.tolist())]
+        team.run(entries.each, size, *known, *given, *work)
+    found = zip(places, facts.tolist(), strict=True)
+    return [_reached(out[b], facts_of, accuracy, precision, on_gram) for b, facts_of in found]
 
 
 def _reached(

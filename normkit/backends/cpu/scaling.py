@@ -29,11 +29,17 @@ def normalized(
     with np.errstate(all="ignore"):
         work = batch.astype(dtype)
         tops = np.maximum(work.max(axis=(1, 2), initial=0.0), -work.min(axis=(1, 2), initial=0.0)).astype(np.float64)
-        e, bad = -(-exponents(tops) // step) * step, ~np.isfinite(tops)
-        for part in halves(e):
-            work *= part.astype(dtype)[:, None, None]
-    work[bad] = 0
+    e, bad = -(-exponents(tops) // step) * step, ~np.isfinite(tops)
+    divide(work, e)[bad] = 0
     return work, e, bad
+
+
+def divide(work: NDArray[Any], e: NDArray[np.int64]) -> NDArray[Any]:
+    """Divide matrices (B, m, n) by 2**e in place, exactly where nothing underflows; return them."""
+    with np.errstate(all="ignore"):
+        for part in halves(e):
+            work *= part.astype(work.dtype)[:, None, None]
+    return work
 
 
 def halves(e: NDArray[np.int64]) -> tuple[Floats, Floats]:

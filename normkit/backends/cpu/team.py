@@ -96,6 +96,12 @@ def barrier(state: Any, members: int) -> None:
             _sleep()
 
 
+@shared()
+def claimed(queue: Any) -> int:
+    """Return the next task of a queue, an int64 array that holds the number of those taken."""
+    return int(_add(queue.ctypes.data, 1))
+
+
 def members(tasks: int) -> int:
     """Return how many threads a team for a number of tasks has: as many as numba may use."""
     return max(1, min(int(numba.get_num_threads()), tasks))
