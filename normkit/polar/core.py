@@ -114,7 +114,16 @@ def polar(batch: Given, asked: Task, out: Array) -> list[Outcome]:
     done: list[Outcome | None] = [None] * len(out)
     if _each(batch.shape) and asked.method in ("auto", *PRODUCTS):
         done = _shared_out(batch, asked, out)
-    return [found or _one(batch[b], asked, out[b]) for b, found in enumerate(done)]
+    left = [b for b, found in enumerate(done) if found is None]
+    if _each(batch.shape) and _fine(asked) and left:
+        T = np.empty((len(left), *out.shape[1:]), out.dtype)
+        served = _small(batch.scaled[left], asked, T)
+        out[left] = T
+    else:
+        served = [_one(batch[b], asked, out[b]) for b in left]
+    for b, found in zip(left, served, strict=True):
+        done[b] = found
+    return [found for found in done if found is not None]
 
 
 def begins_with_products(shape: tuple[int, int, int], dtype: np.dtype[Any], asked: Task) -> bool:
@@ -127,9 +136,14 @@ def begins_with_products(shape: tuple[int, int, int], dtype: np.dtype[Any], aske
 def _factored_at_once(shape: tuple[int, int, int], dtype: np.dtype[Any], asked: Task) -> bool:
     """Tell whether matrices are so small that factorizations in compiled loops are the fastest."""
     m, n = sorted(shape[1:])
-    fine = asked.accuracy < planner.COARSE
-    small = m <= planner.SMALL or (fine and (_each(shape) or (n <= ALONE and dtype == np.float32)))
+    single, each = dtype == np.float32, _each(shape)
+    small = m <= planner.SMALL or (_fine(asked) and (not single if each else single and n <= ALONE))
     return small and asked.method == "auto"
+
+
+def _fine(asked: Task) -> bool:
+    """Tell whether factorizations come next where an iteration in float32 does not serve, rather than others."""
+    return asked.accuracy < planner.COARSE and asked.method == "auto"
 
 
 def _each(shape: tuple[int, int, int]) -> bool:

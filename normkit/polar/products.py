@@ -12,13 +12,15 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from normkit.backends.cpu.blas import desk as desk_of_blas
 from normkit.backends.cpu.blas import square, times, times_transposed
 from normkit.backends.cpu.team import shared
 from normkit.polar import narrow
 
-PANEL = 96
-"""Columns of a diagonal block that are computed at a time where BLAS has no routine for one triangle."""
+LEAF = 96
+"""Side up to which a block on the diagonal is computed as a whole, where BLAS has no routine for one triangle."""
 TILE = 16
 
 
@@ -46,9 +48,22 @@ def part(length: int, parts: int, i: int) -> Any:
 
 @shared()
 def mirror(C: Any, rows: Any, columns: Any) -> None:
-    """Copy C[rows, columns], which lies below the diagonal or on it, to the other triangle."""
+    """Copy C[rows, columns], which lies below the diagonal or on it, to the other triangle.
+
+    Whole tiles are turned in a small buffer: one after the other, the entries of a column of C fall on the same few
+    lines of the cache.
+    """
+    turned = np.empty((TILE, TILE), C.dtype)
     for i0 in range(rows[0], rows[1], TILE):
-        for j0 in range(columns[0], columns[1], TILE):
+        for j0 in range(columns[0], min(columns[1], i0 + TILE), TILE):
+            if i0 + TILE <= rows[1] and j0 + TILE <= min(columns[1], i0):
+                for i in range(TILE):
+                    for j in range(TILE):
+                        turned[j, i] = C[i0 + i, j0 + j]
+                for j in range(TILE):
+                    for i in range(TILE):
+                        C[j0 + j, i0 + i] = turned[j, i]
+                continue
             for i in range(i0, min(i0 + TILE, rows[1])):
                 for j in range(j0, min(j0 + TILE, columns[1], i)):
                     C[j, i] = C[i, j]
@@ -99,17 +114,29 @@ def commuting(desk: Any, member: int, size: int, A: Any, B: Any, C: Any, D: Any,
         narrow.product(desk, member, size, A, B, C, D, beta, True)
         return
     m = C.shape[0]
-    mine = part(m, size, member)
-    for j in range(mine[0], mine[1], PANEL):
-        rows, columns = (j, mine[1]), (j, min(j + PANEL, mine[1]))
-        _copy(D, C, rows, columns)
-        times_transposed(desk[:4], A, B, C, rows, columns, 1.0, beta)
-        mirror(C, rows, columns)
+    first, last = part(m, size, member)
+    cuts = 1
+    while (last - first) > LEAF * cuts:
+        for i in range(cuts):
+            upper, lower = part(last - first, 2 * cuts, 2 * i), part(last - first, 2 * cuts, 2 * i + 1)
+            columns, rows = (first + upper[0], first + upper[1]), (first + lower[0], first + lower[1])
+            _block(desk, A, B, C, D, rows, columns, beta)
+        cuts *= 2
+    for i in range(cuts):
+        inner = part(last - first, cuts, i)
+        rows = (first + inner[0], first + inner[1])
+        _block(desk, A, B, C, D, rows, rows, beta)
     for d in range(1, size // 2 + 1):
         rows, columns = _below(m, size, member, d)
-        _copy(D, C, rows, columns)
-        times_transposed(desk[:4], A, B, C, rows, columns, 1.0, beta)
-        mirror(C, rows, columns)
+        _block(desk, A, B, C, D, rows, columns, beta)
+
+
+@shared()
+def _block(desk: Any, A: Any, B: Any, C: Any, D: Any, rows: Any, columns: Any, beta: Any) -> None:
+    """C = A B + beta D, a block on the diagonal or below it, and its mirror image."""
+    _copy(D, C, rows, columns)
+    times(desk[:4], A, B, C, rows, columns, 1.0, beta)
+    mirror(C, rows, columns)
 
 
 @shared()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, NamedTuple
@@ -154,7 +153,7 @@ class Workspace:
         with single_threaded_blas():
             team.run(entries.member, size, *known, self.X, self.Y, *work, frozen(A), f, g, into, written)
         found = out if out is not None else (self.X, self.Y, into)[int(facts[adaptive.PLACE])]
-        return _reached(found, facts.tolist(), accuracy, precision, self.on_gram)
+        return _reached([found], facts[None], accuracy, precision, self.on_gram)[0]
 
     def _may_end_in(self, out: Array, A: Array) -> bool:
         """Tell whether a product may be written to `out` before it is known whether A is needed again."""
@@ -251,19 +250,18 @@ def iterate_each(
     size = team.members(min(count, 1 + count * m * m * n // GRAIN))
     with single_threaded_blas():
         team.run(entries.each, size, *known, *given, *work)
-    found = zip(places, facts.tolist(), strict=True)
-    return [_reached(out[b], facts_of, accuracy, precision, on_gram) for b, facts_of in found]
+    return _reached([out[b] for b in places.tolist()], facts, accuracy, precision, on_gram)
 
 
 def _reached(
-    found: Array, facts: Sequence[float], accuracy: float, precision: Precision, on_gram: bool
-) -> Reached | None:
-    if facts[adaptive.STATUS] != adaptive.DONE:
-        return None
-    noise = 0.0
+    found: list[Array], facts: NDArray[np.float64], accuracy: float, precision: Precision, on_gram: bool
+) -> list[Reached | None]:
+    """Return how the iterations ended that led to the matrices `found`, from the facts (B, FACTS)."""
+    side = float(np.sqrt(min(found[0].shape))) if found else 0.0
+    steps, flops, error = (facts[:, place] for place in (adaptive.STEPS, adaptive.FLOPS, adaptive.ERROR))
+    top = precision.safety * np.where(steps > 0, facts[:, adaptive.TOP], 1.0 + accuracy * side)
     if on_gram:  # the last product, and what R gathered, as far as a spectral norm of independent errors goes
-        noise = 3.0 * float(np.sqrt(facts[adaptive.TURNED])) + precision.summing * float(facts[adaptive.GATHERED]) ** 2
-    reach = float(facts[adaptive.TOP]) if facts[adaptive.STEPS] else 1.0 + accuracy * float(np.sqrt(min(found.shape)))
-    steps, flops, error = (facts[place] for place in (adaptive.STEPS, adaptive.FLOPS, adaptive.ERROR))
-    top = min(reach * precision.safety + noise, 1.0 + error * float(np.sqrt(min(found.shape))))
-    return Reached(found, int(steps), float(flops), float(error), top)
+        top += 3.0 * np.sqrt(facts[:, adaptive.TURNED]) + precision.summing * facts[:, adaptive.GATHERED] ** 2
+    numbers = np.stack([flops, error, np.minimum(top, 1.0 + error * side)], axis=1).tolist()
+    ended = zip(facts[:, adaptive.STATUS] == adaptive.DONE, found, steps.astype(int).tolist(), numbers, strict=True)
+    return [Reached(T, count, *more) if done else None for done, T, count, more in ended]

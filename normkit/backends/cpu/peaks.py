@@ -19,6 +19,8 @@ BLOCK = 1 << 14
 """Entries of a line that one task reads; a constant, so that the work is cut the same way everywhere."""
 WIDTH = 1 << 12
 """Columns that one task reads."""
+LIGHT = 8
+"""Entries that an integer maximum passes in the time in which other loops do one."""
 
 
 def blocks(length: int) -> int:
@@ -51,11 +53,11 @@ def peaks(x: Lines) -> Peaks:
     if x.kind == "rows":
         count, length = array.shape
         found = np.zeros((count, blocks(length)), word)
-        parallel(loops.peaks, found.size, x.entries, array, BLOCK, found)
+        parallel(loops.peaks, found.size, x.entries // LIGHT, array, BLOCK, found)
         return Peaks(found, found.max(axis=1))
     groups, height, width = array.shape
     rows, tiles = rows_of(width), -(-width // WIDTH)
     found = np.zeros((groups, -(-height // rows), width), word)
     tasks = groups * found.shape[1] * tiles
-    parallel(loops.column_peaks, tasks, x.entries, array, rows, WIDTH, found)
+    parallel(loops.column_peaks, tasks, x.entries // LIGHT, array, rows, WIDTH, found)
     return Peaks(found, found.max(axis=1))
