@@ -14,6 +14,7 @@ from normkit.backends.precision import eps_of
 from normkit.errors import DTypeError, ParameterError, ShapeError
 from normkit.polar import core, planner
 from normkit.polar.given import Given, given
+from normkit.polar.task import NOTABLE, Outcome, Task, task
 
 if TYPE_CHECKING:
     from normkit.polar.schedule import Schedule
@@ -302,7 +303,7 @@ class _Made:
     items: Batch
     given: Given
     exponents: NDArray[np.int64]
-    outcomes: list[core.Outcome]
+    outcomes: list[Outcome]
 
 
 def _run(
@@ -334,7 +335,7 @@ def _run(
     matrices, e, bad = given(items.items, wide, read)
     if nan_policy == "raise" and bad.any():
         check_finite(np.where(bad, np.nan, 0.0), items, "the matrix")
-    again = proved or len(e) > 1 or asked.rank_tol > core.NOTABLE
+    again = proved or len(e) > 1 or asked.rank_tol > NOTABLE
     if again and np.may_share_memory(target, matrices.source):
         matrices = Given(matrices.scaled)  # the target is written before the source was read for the last time
     direct = target.dtype == wide and target.flags.carray
@@ -354,11 +355,11 @@ def _run(
 
 def _asked(
     shape: tuple[int, ...], wide: np.dtype[Any], eps: float, accuracy: float | None, method: str, rank_tol: float | None
-) -> core.Task:
+) -> Task:
     if method not in planner.METHODS:
         raise ParameterError(f"unknown method {method!r}; known: {', '.join(planner.METHODS)}")
     if accuracy is not None and not (isinstance(accuracy, int | float | np.number) and 0 < accuracy < float("inf")):
         raise ParameterError(f"accuracy must be a positive number such as 1e-3; got {accuracy!r}")
     if rank_tol is not None and not (isinstance(rank_tol, int | float | np.number) and 0 <= rank_tol < 1):
         raise ParameterError(f"rank_tol is a share of the largest singular value, in [0, 1); got {rank_tol!r}")
-    return core.task(shape, wide, eps, accuracy, method=method, rank_tol=rank_tol)
+    return task(shape, wide, eps, accuracy, method=method, rank_tol=rank_tol)

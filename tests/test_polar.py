@@ -25,6 +25,7 @@ from normkit.errors import DTypeError, NonFiniteError, ParameterError, ShapeErro
 from normkit.polar import core, planner
 from normkit.polar.given import Given
 from normkit.polar.presets import PRESETS
+from normkit.polar.task import task
 
 METHODS = ("auto", "ns", "gram", "qdwh", "zolo", "newton", "eigh", "svd")
 EPS = 2.0**-52
@@ -568,7 +569,7 @@ def test_steps_alone_take_the_best_polynomials() -> None:
     G = matrix((60, 60), np.geomspace(1, 2e-3, 60), np.float32)
     exact, _, _ = reference(G)
     errors = [error(nk.polar(G, steps=k), exact, 60) for k in (5, 6, 7, 9)]
-    assert errors == sorted(errors, reverse=True) and errors[-1] < 1e-4 < 0.03 < errors[0]
+    assert errors[0] > 0.03 > errors[1] > 1e-4 > max(errors[2:])  # from seven steps on, what is left is rounding
     assert nk.polar_report(G, steps=5)[1].steps == 5
     assert np.isnan(nk.polar_report(G, steps=5)[1].error)
     T = nk.polar(G, schedule="cubic", steps=15)  # beyond the list: the last step is repeated, for it ends at 1
@@ -776,7 +777,7 @@ def test_a_workspace_is_reused_without_memory_of_the_last_matrix() -> None:
 
 def test_polar_of_a_large_batch_is_what_one_by_one_gives() -> None:
     batch = np.random.default_rng(3).standard_normal((7, 40, 64)).astype(np.float32)
-    asked = core.task((40, 64), batch.dtype, 2.0**-23, 1e-3)
+    asked = task((40, 64), batch.dtype, 2.0**-23, 1e-3)
     out = np.empty_like(batch)
     outcomes = core.polar(Given(batch), asked, out)
     assert len(outcomes) == 7 and all(outcome.error <= 1e-3 for outcome in outcomes)

@@ -265,7 +265,7 @@ def test_every_entry_of_a_symmetric_product_is_computed_once(size: int, m: int) 
         for i in range(first, last):
             cover[i, first : i + 1] += 1
         for d in range(1, size // 2 + 1):
-            rows, columns = products._below(m, size, p, d)
+            rows, columns = products.below(m, size, p, d)
             if rows[1] > rows[0] and columns[1] > columns[0]:
                 assert rows[0] >= columns[1] or rows[0] >= columns[0]
                 cover[rows[0] : rows[1], columns[0] : columns[1]] += 1

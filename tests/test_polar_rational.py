@@ -6,10 +6,15 @@ import mpmath
 import numpy as np
 import pytest
 
+from normkit.backends.cpu import blas, team
+from normkit.backends.cpu.blas import desk
 from normkit.backends.cpu.blas_threads import single_threaded_blas
+from normkit.backends.cpu.team import barrier, shared
 from normkit.polar import cholesky, exact
+from normkit.polar.halley_plans import rounding
 from normkit.polar.newton import newton
-from normkit.polar.qdwh import qdwh, rounding
+from normkit.polar.products import gram_by_blas, part
+from normkit.polar.qdwh import qdwh
 from normkit.polar.zolo import zolo
 from normkit.polar.zolotarev import bounded_weights, nodes, partial_fractions, solves_for, weights
 
@@ -144,53 +149,64 @@ def test_bounded_weights_keep_the_interval(lower, most):
 # Blocks
 
 
+@shared()
+def each_block(member, size, state, found, letters, X, R, M, W, room, Y, Z, verdict):
+    """R = X X' / n + I and its factor in M; Y = 2 M^-1 X + 3 X, Z = L'^-1 (L^-1 X)."""
+    work = desk(found, letters, X)
+    gram_by_blas(work, member, size, X, R, 1.0 / X.shape[1], R, 0.0)
+    barrier(state, size)
+    first, last = part(len(R), size, member)
+    for i in range(first, last):
+        R[i, i] += 1.0
+        M[i] = R[i]
+    barrier(state, size)
+    cholesky.factor(member, size, state, work, M, W, room, verdict)
+    cholesky.solve(member, size, work, M, W, room, X, Y, 2.0, 3.0)
+    cholesky.solve_lower(member, size, work, M, W, room, X, Z)
+    cholesky.solve_upper(member, size, work, M, W, room, Z)
+
+
+def room_for(m, n, dtype, threads):
+    blocks = np.zeros((-(-m // cholesky.BLOCK), cholesky.BLOCK, cholesky.BLOCK), dtype)
+    return blocks, np.empty((threads, cholesky.STRIPE * cholesky.SLAB), dtype)
+
+
 @pytest.mark.parametrize("dtype", [SINGLE, DOUBLE])
-@pytest.mark.parametrize("shape", [(5, 5), (300, 300), (3, 700), (700, 3), (300, 900), (900, 300), (430, 430), (1, 5)])
-@pytest.mark.parametrize("threads", ["shared", "one"])
+@pytest.mark.parametrize("shape", [(1, 5), (5, 5), (97, 97), (300, 300), (3, 700), (300, 1900), (430, 640), (777, 777)])
+@pytest.mark.parametrize("threads", [1, 2])
 def test_blocks(dtype, shape, threads):
+    (m, n), threads = shape, min(threads, team.members(threads))
     X = np.random.default_rng(0).standard_normal(shape).astype(dtype)
-    m, tol = min(shape), 1e-3 if dtype is SINGLE else 1e-11
-    wide = X.T if shape[0] > shape[1] else X
-
-    def same(got, expected, scale=1.0):
-        np.testing.assert_allclose(got.T if shape[0] > shape[1] else got, expected, rtol=0, atol=tol * scale)
-
-    R = np.zeros((m, m), dtype)
-    with cholesky.tiled_threads() if threads == "shared" else single_threaded_blas():
-        cholesky.gram(X, R)
-        np.testing.assert_allclose(np.tril(R), np.tril(wide @ wide.T), rtol=1e-4, atol=tol)
-        assert not np.triu(R, 1).any()
-        R /= dtype(max(shape))
-        R[np.diag_indices(m)] += 1
-        M = np.tril(R) + np.tril(R, -1).T
-        assert cholesky.factor(R)
-        L = np.tril(R)
-        np.testing.assert_allclose(L @ L.T, M, rtol=0, atol=tol)
-        for run, matrix in ((cholesky.solve, M), (cholesky.solve_lower, L)):
-            Z = X.copy()
-            run(R, Z)
-            same(Z, np.linalg.solve(matrix, wide))
-        Z = X.copy()
-        cholesky.add_symmetric(2.0, np.tril(M), X, Z)
-        same(Z, wide + 2 * M @ wide, 10)
-        Q = np.random.default_rng(1).standard_normal((m, m)).astype(dtype)
-        cholesky.multiply(Q, X, Z)
-        same(Z, Q @ wide, 10)
+    R, M, verdict = np.empty((m, m), dtype), np.empty((m, m), dtype), np.zeros(1)
+    Y, Z = np.empty_like(X), np.empty_like(X)
+    known = blas.addresses(X.dtype.name), blas.LETTERS
+    with single_threaded_blas():
+        team.run(each_block, threads, *known, X, R, M, *room_for(m, n, dtype, threads), Y, Z, verdict)
+    assert verdict[0] == 1
+    rtol = 5e-5 if dtype is SINGLE else 1e-12
+    expected = X.astype(DOUBLE) @ X.T.astype(DOUBLE) / n + np.eye(m)
+    np.testing.assert_allclose(R, expected, rtol=0, atol=rtol)
+    L = np.tril(M).astype(DOUBLE)
+    np.testing.assert_allclose(L @ L.T, expected, rtol=0, atol=10 * rtol)
+    solved = np.linalg.solve(expected, X.astype(DOUBLE))
+    np.testing.assert_allclose(Y, 2 * solved + 3 * X, rtol=0, atol=50 * rtol)
+    np.testing.assert_allclose(Z, solved, rtol=0, atol=20 * rtol)
 
 
-def test_indefinite_matrices_have_no_factor():
-    M = np.eye(500)
-    M[400, 400] = -1
-    with cholesky.tiled_threads():
-        assert not cholesky.factor(M)
+@shared()
+def only_factor(member, size, state, found, letters, M, W, room, verdict):
+    cholesky.factor(member, size, state, desk(found, letters, M), M, W, room, verdict)
 
 
-def test_an_error_in_a_thread_is_raised():
-    def bad():
-        raise ValueError("seen")
-
-    with cholesky.tiled_threads(), pytest.raises(ValueError, match="seen"):
-        cholesky.parallel([bad, bad, bad])
+@pytest.mark.parametrize("place", [0, 150, 400, 499])
+def test_indefinite_matrices_have_no_factor(place):
+    M, verdict = np.eye(500), np.ones(1)
+    M[place, place] = -1
+    threads = team.members(2)
+    with single_threaded_blas():
+        known = blas.addresses("float64"), blas.LETTERS
+        team.run(only_factor, threads, *known, M, *room_for(500, 500, DOUBLE, threads), verdict)
+    assert verdict[0] == 0
 
 
 # QDWH
@@ -221,18 +237,31 @@ def test_qdwh_in_float32_takes_float64_where_float32_would_lose_the_small_direct
     assert error(out, by_svd(X)) <= 1e-6
 
 
+@shared()
+def one_step(member, size, state, found, letters, X, R, W, room, Y, weights, verdict):
+    work = desk(found, letters, X)
+    gram_by_blas(work, member, size, X, R, 1.0, R, 0.0)
+    barrier(state, size)
+    a, b, c, s = weights
+    first, last = part(len(R), size, member)
+    for i in range(first, last):
+        R[i, i] += 1.0 / (c * s * s)
+    barrier(state, size)
+    cholesky.factor(member, size, state, work, R, W, room, verdict)
+    cholesky.solve(member, size, work, R, W, room, X, Y, (a - b / c) / (c * s), b / c * s)
+
+
 @pytest.mark.parametrize("low", [1e-2, 1e-3, 1e-4])
 @pytest.mark.parametrize("name", ["log", "one tiny", "half tiny", "cluster"])
 def test_the_rounding_model_bounds_a_step(low, name):
     X, w = build((256, 256), spectra(256, low)[name], SINGLE), weights(low)
-    M = np.zeros((256, 256), SINGLE)
-    cholesky.gram(X, M)
-    M *= SINGLE(w.c)
-    M[np.diag_indices(256)] += SINGLE(1)
-    assert cholesky.factor(M)
-    Z = X * SINGLE(w.a - w.b / w.c)
-    cholesky.solve(M, Z)
-    Z += SINGLE(w.b / w.c) * X
+    Z, verdict, threads = np.empty_like(X), np.zeros(1), team.members(2)
+    M, known = np.empty((256, 256), SINGLE), (blas.addresses("float32"), blas.LETTERS)
+    with single_threaded_blas():
+        team.run(
+            one_step, threads, *known, X, M, *room_for(256, 256, SINGLE, threads), Z, (w.a, w.b, w.c, 1.0), verdict
+        )
+    assert verdict[0] == 1
     assert error(by_svd(Z), by_svd(X)) <= rounding(w.c, w(low), 2.0**-24)
 
 

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from normkit.polar.core import pairings, polar, task
+from normkit.polar.core import pairings, polar
 from normkit.polar.given import Given
+from normkit.polar.task import task
 
 Array = NDArray[Any]
 

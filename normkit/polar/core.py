@@ -6,15 +6,15 @@ Matrices are finite float32 or float64 arrays with entries near 1; the callers s
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from normkit.backends.precision import rank_tolerance
 from normkit.polar import planner
 from normkit.polar.given import Given
+from normkit.polar.rational import by_rational, each_by_rational, full_rank
+from normkit.polar.task import NOTABLE, Outcome, Ran, Task
 
 if TYPE_CHECKING:
     from normkit.polar.exact import Exact
@@ -26,82 +26,15 @@ PRODUCTS = ("ns", "gram")
 """Methods that are iterations by products."""
 BATCH = 400
 """Side up to which each matrix of a batch has a thread of its own."""
-ALONE = 160
-"""Side up to which one float32 matrix is factored on one thread: an iteration takes longer to start."""
+ALONE, STRETCH = 128, 8
+"""Short side up to which one float32 matrix is factored on one thread, if its long side is no more than so many times
+that: an iteration takes longer to start."""
 STRIP = 1 << 15
 """Entries that are widened to float64 at a time."""
 TURN = 4 * 2.0**-53
 """How far eigh of a Gram matrix turns a direction, times (sigma / sigma_1)^2."""
-NOTABLE = 1e-4
-"""Rank tolerance from which iterations would resolve directions that are to be dropped: of half precision entries."""
-COARSE = 1e-2
-"""Accuracy from which |I - T T'| may be no more than the error itself, rather than twice that."""
 BATCHED = 2
 """Batches from this length on are given out to threads, a matrix each."""
-
-
-@dataclass(frozen=True)
-class Task:
-    """What is asked.
-
-    Attributes
-    ----------
-    accuracy : float
-        Of |T - polar(X)|_F / sqrt(rank).
-    method : str
-        See `normkit.polar.planner.METHODS`.
-    rank_tol : float
-        Directions with sigma <= rank_tol sigma_1 are dropped.
-    """
-
-    accuracy: float
-    method: str
-    rank_tol: float
-
-
-class Outcome(NamedTuple):
-    """How one matrix was served.
-
-    Attributes
-    ----------
-    method, precision : str
-        What served it.
-    steps : int
-        Of the iteration; 0 for a factorization.
-    flops : float
-        Operations, failed attempts included.
-    error : float
-        Bound, or for a factorization the rounding expected, of |T - polar(X)|_F / sqrt(rank).
-    top : float
-        Bound on the largest singular value of T.
-    rank : int or None
-        Known from a factorization; iterations serve full rank.
-    """
-
-    method: str
-    precision: str
-    steps: int
-    flops: float
-    error: float
-    top: float
-    rank: int | None
-
-
-def task(shape: tuple[int, ...], dtype: np.dtype[Any], rank_eps: float, accuracy: float | None, **more: Any) -> Task:
-    """Return a task for matrices of a shape (m, n), of entries given to a precision; by default working precision."""
-    tolerance = more.get("rank_tol")
-    tolerance = rank_tolerance(shape, rank_eps) if tolerance is None else float(tolerance)
-    wanted = 0.0 if accuracy is None else float(accuracy)
-    return Task(max(wanted, _finest(dtype, rank_eps, accuracy)), more.get("method", "auto"), tolerance)
-
-
-def _finest(dtype: np.dtype[Any], rank_eps: float, accuracy: float | None) -> float:
-    """Return the accuracy that working precision means: for half precision entries, a share of their roundoff."""
-    if rank_eps > 1e-5:
-        return 0.01 * rank_eps
-    if dtype.name == "float64" and accuracy is None:
-        return 0.0
-    return planner.WORKING[dtype.name]
 
 
 def polar(batch: Given, asked: Task, out: Array) -> list[Outcome]:
@@ -112,7 +45,7 @@ def polar(batch: Given, asked: Task, out: Array) -> list[Outcome]:
     if _factored_at_once(batch.shape, batch.dtype, asked):
         return _small(batch.scaled, asked, out)
     done: list[Outcome | None] = [None] * len(out)
-    if _each(batch.shape) and asked.method in ("auto", *PRODUCTS):
+    if _each(batch.shape) and asked.method in ("auto", *PRODUCTS, "qdwh"):
         done = _shared_out(batch, asked, out)
     left = [b for b, found in enumerate(done) if found is None]
     if _each(batch.shape) and _fine(asked) and left:
@@ -130,14 +63,17 @@ def begins_with_products(shape: tuple[int, int, int], dtype: np.dtype[Any], aske
     """Tell whether an iteration by products is tried first on a batch (B, m, n): it reads matrices as they come."""
     if _factored_at_once(shape, dtype, asked):
         return False
-    return planner.attempts(*shape[1:], dtype.name, asked.accuracy, asked.method)[0].method in PRODUCTS
+    plan = planner.attempts(*shape[1:], dtype.name, asked.accuracy, asked.method, each=_each(shape))
+    return plan[0].method in PRODUCTS
 
 
 def _factored_at_once(shape: tuple[int, int, int], dtype: np.dtype[Any], asked: Task) -> bool:
     """Tell whether matrices are so small that factorizations in compiled loops are the fastest."""
     m, n = sorted(shape[1:])
     single, each = dtype == np.float32, _each(shape)
-    small = m <= planner.SMALL or (_fine(asked) and (not single if each else single and n <= ALONE))
+    small = m <= planner.SMALL or (
+        _fine(asked) and (not single if each else single and m <= ALONE and n <= STRETCH * m)
+    )
     return small and asked.method == "auto"
 
 
@@ -185,21 +121,36 @@ def _exact(method: str, batch: Array, rank: int, flops: float) -> Outcome:
 
 def _shared_out(batch: Given, asked: Task, out: Array) -> list[Outcome | None]:
     """Iterate on the matrices of a batch, one per thread; None where that does not serve."""
-    from normkit.polar import workspace
-
     done: list[Outcome | None] = [None] * len(out)
     m, n = sorted(batch.shape[1:])
-    for attempt in planner.attempts(m, n, batch.dtype.name, asked.accuracy, asked.method):
-        left = np.array([b for b, found in enumerate(done) if found is None], np.int64)
-        if attempt.method not in PRODUCTS or not len(left):
+    for attempt in planner.attempts(m, n, batch.dtype.name, asked.accuracy, asked.method, each=True):
+        left = [b for b, found in enumerate(done) if found is None]
+        if attempt.method not in (*PRODUCTS, "qdwh") or not left:
             break
-        precision, on_gram = workspace.PRECISIONS[attempt.precision], attempt.method == "gram"
-        reached = workspace.iterate_each(batch, left, asked.accuracy, precision, on_gram, _limit(m, n), out)
-        for b, item in zip(left.tolist(), reached, strict=True):
-            notable = asked.rank_tol > NOTABLE
-            if item is not None and not (notable and not _full_rank(batch[b].scaled[0], out[b], asked.rank_tol)):
-                done[b] = _iterated(attempt, item, 0.0)
+        if attempt.method == "qdwh":
+            served = each_by_rational(batch.scaled, left, attempt, asked, out)
+        else:
+            served = _each_by_products(batch, left, attempt, asked, out)
+        for b, found in zip(left, served, strict=True):
+            done[b] = found
     return done
+
+
+def _each_by_products(
+    batch: Given, places: list[int], attempt: planner.Attempt, asked: Task, out: Array
+) -> list[Outcome | None]:
+    from normkit.polar import workspace
+
+    m, n = sorted(batch.shape[1:])
+    precision, on_gram = workspace.PRECISIONS[attempt.precision], attempt.method == "gram"
+    which = np.array(places, np.int64)
+    reached = workspace.iterate_each(batch, which, asked.accuracy, precision, on_gram, _limit(m, n), out)
+    served: list[Outcome | None] = []
+    for b, item in zip(places, reached, strict=True):
+        notable = asked.rank_tol > NOTABLE
+        lost = item is None or (notable and not full_rank(batch[b].scaled[0], out[b], asked.rank_tol))
+        served.append(None if lost or item is None else _iterated(attempt, item, 0.0))
+    return served
 
 
 def _limit(m: int, n: int) -> float:
@@ -229,9 +180,6 @@ def _one(matrix: Given, asked: Task, out: Array) -> Outcome:
     raise AssertionError("a plan ends in a factorization")
 
 
-Ran = tuple[Outcome | None, float]
-
-
 def _by_products(matrix: Given, attempt: planner.Attempt, asked: Task, out: Array, spent: float) -> Ran:
     from normkit.polar import workspace
 
@@ -240,55 +188,9 @@ def _by_products(matrix: Given, attempt: planner.Attempt, asked: Task, out: Arra
     found = space.iterate(asked.accuracy, _limit(m, n), matrix, out)
     if found is None:
         return None, float(m) * m * n + float(m) ** 3
-    if asked.rank_tol > NOTABLE and not _full_rank(matrix.scaled[0], out, asked.rank_tol):
+    if asked.rank_tol > NOTABLE and not full_rank(matrix.scaled[0], out, asked.rank_tol):
         return None, found.flops
     return _iterated(attempt, found, spent), found.flops
-
-
-def _by_rational(A: Array, attempt: planner.Attempt, asked: Task, out: Array, spent: float) -> Ran:
-    from normkit.polar.ends import ends
-    from normkit.polar.newton import newton
-    from normkit.polar.qdwh import qdwh
-    from normkit.polar.zolo import zolo
-
-    known = ends(A)
-    if known is None:
-        return None, 0.0
-    lower, upper = known
-    methods: dict[str, Callable[..., Any]] = {"qdwh": qdwh, "zolo": zolo, "newton": newton}
-    more = {"floor": asked.rank_tol} if attempt.method == "qdwh" else {}
-    X, target = np.ascontiguousarray(A), out if out.flags.c_contiguous else np.empty(out.shape, out.dtype)
-    try:
-        # They end at |I - T T'|_F / sqrt(m) <= 2 goal: twice the error, but not of small singular values.
-        goal = asked.accuracy * (0.5 if asked.accuracy >= COARSE else 0.95)
-        made = methods[attempt.method](X, target, lower=lower, upper=upper, accuracy=goal, **more)
-    except np.linalg.LinAlgError:  # too near to a lower rank: a factorization decides which
-        return None, attempt.flops
-    if (attempt.method != "qdwh" or asked.rank_tol > NOTABLE) and not _full_rank(A, target, asked.rank_tol):
-        return None, made.flops
-    if target is not out:
-        out[...] = target
-    apart = made.residual * float(np.sqrt(min(A.shape)))
-    error = made.residual / max(2.0 - apart, 1.0)  # |1 - p| = |1 - p^2| / (1 + p), p >= 1 - apart
-    return Outcome(
-        attempt.method, attempt.precision, made.steps, spent + made.flops, error, 1.0 + apart, None
-    ), made.flops
-
-
-def _full_rank(A: Array, T: Array, rank_tol: float) -> bool:
-    """Tell whether A T', the symmetric polar factor, is positive definite by more than `rank_tol` sigma_1.
-
-    By some more: of a small tolerance rounding is a part, and of a larger one what T is off by.
-    """
-    from scipy.linalg import blas, lapack
-
-    from normkit.polar.bounds import spectral_bound
-
-    G, Q = (np.asfortranarray(part.T if A.shape[0] <= A.shape[1] else part, np.float64) for part in (A, T))
-    H = blas.dgemm(1.0, G, Q, trans_a=1)
-    H += H.T
-    np.einsum("ii->i", H)[:] -= (2.5 if rank_tol > NOTABLE else 8.0) * rank_tol * spectral_bound(A)
-    return int(lapack.dpotrf(H, lower=1)[1]) == 0
 
 
 def _by_factors(A: Array, attempt: planner.Attempt, asked: Task, out: Array, spent: float) -> Ran:
@@ -318,9 +220,9 @@ def _resolves(made: Exact, asked: Task) -> bool:
 
 
 RUNNERS: dict[str, Callable[[Array, planner.Attempt, Task, Array, float], Ran]] = {
-    "qdwh": _by_rational,
-    "zolo": _by_rational,
-    "newton": _by_rational,
+    "qdwh": by_rational,
+    "zolo": by_rational,
+    "newton": by_rational,
     "eigh": _by_factors,
     "svd": _by_factors,
 }

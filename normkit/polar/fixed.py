@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from normkit.errors import ParameterError
 from normkit.polar import workspace
 from normkit.polar.bounds import spectral_bound
-from normkit.polar.core import Outcome
 from normkit.polar.schedule import Schedule, polar_schedule
+from normkit.polar.task import Outcome
 
 Array = NDArray[Any]
 

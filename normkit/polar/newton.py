@@ -8,7 +8,9 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from normkit.polar.qdwh import Iterations, attainable, norm
+from normkit.polar.ends import norm
+from normkit.polar.halley_plans import attainable
+from normkit.polar.qdwh import Iterations
 
 Matrix = NDArray[Any]
 Scaling = Literal["norms", "optimal"]
@@ -50,7 +52,7 @@ def newton(
     """
     from scipy.linalg import blas, lapack
 
-    goal = attainable(accuracy, X.dtype)
+    goal = attainable(accuracy, X.dtype.name)
     wide = X.shape[0] <= X.shape[1]
     A = np.array(X.T if wide else X, np.float64, order="F")
     long, short = A.shape

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from normkit.backends.cpu.team import barrier, shared
+from normkit.backends.cpu.team import barrier, inner
 from normkit.polar.products import commuting, gram, long, part
 
 
-@shared()
+@inner()
 def combine(member: int, size: int, R: Any, S: Any, a: Any, b: Any, c: Any, Z: Any) -> None:
     """Z = a I + b R + c S, this member's rows; Z may be R or S."""
     first, last = part(len(R), size, member)
@@ -23,7 +23,7 @@ def combine(member: int, size: int, R: Any, S: Any, a: Any, b: Any, c: Any, Z: A
         Z[i, i] += a
 
 
-@shared()
+@inner()
 def factor(member: int, size: int, state: Any, desk: Any, R: Any, S: Any, P: Any, row: Any, squared: bool) -> Any:
     """Return (Z, the other) of S and P, with Z = b R + c R^2 + d R^3. With `squared` S holds R^2 before."""
     b, c, d = row[1], row[2], row[3]
@@ -45,7 +45,7 @@ def factor(member: int, size: int, state: Any, desk: Any, R: Any, S: Any, P: Any
     return S, P
 
 
-@shared()
+@inner()
 def step(
     member: int, size: int, state: Any, desk: Any, X: Any, Y: Any, R: Any, S: Any, P: Any, row: Any, squared: bool
 ) -> None:
@@ -55,7 +55,7 @@ def step(
     barrier(state, size)
 
 
-@shared()
+@inner()
 def step_on_gram(
     member: int,
     size: int,

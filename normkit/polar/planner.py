@@ -23,8 +23,9 @@ COARSE, SINGLE = 0.03, 1e-5
 """Accuracies from which products through bfloat16, and in float32, may serve: some 15 and 100 times their rounding."""
 SMALL = 24
 """Short side up to which a factorization is as fast as anything."""
-HALLEY = 320
-"""Short side from which rational steps beat products for accuracies beyond bfloat16."""
+HALLEY, EACH = 112, 128
+"""Short sides from which rational steps beat products for accuracies beyond bfloat16: of one matrix by all threads, and
+of those of a batch, each by one."""
 WORKING = {"float32": 1e-6, "float64": 1e-13}
 """Accuracy that is meant by working precision; in float64, where only a backward stable method serves, svd is taken."""
 
@@ -54,7 +55,9 @@ class Attempt:
         return self.flops / (rate(self.precision) * EFFICIENCY[self.method])
 
 
-def attempts(m: int, n: int, dtype: str, accuracy: float, method: str = "auto") -> tuple[Attempt, ...]:
+def attempts(
+    m: int, n: int, dtype: str, accuracy: float, method: str = "auto", each: bool = False
+) -> tuple[Attempt, ...]:
     """Return what is tried for a matrix (m, n), in this order.
 
     Parameters
@@ -67,6 +70,8 @@ def attempts(m: int, n: int, dtype: str, accuracy: float, method: str = "auto") 
         Asked of |T - polar(X)|_F / sqrt(rank).
     method : str
         "auto", or the name of one; the factorization of last resort follows the iterations all the same.
+    each : bool
+        Whether the matrix is one of a batch, and has one thread.
 
     Raises
     ------
@@ -77,7 +82,11 @@ def attempts(m: int, n: int, dtype: str, accuracy: float, method: str = "auto") 
     if method not in METHODS:
         raise ParameterError(f"unknown method {method!r}; known: {', '.join(METHODS)}")
     last = "eigh" if dtype == "float32" or accuracy >= SINGLE else "svd"
-    names = list(_choice(m, n, dtype, accuracy)) if method == "auto" else _named(method, dtype, accuracy)
+    names = (
+        list(_choice(m, n, dtype, accuracy, each))
+        if method == "auto"
+        else _named(method, dtype, accuracy)
+    )
     if names[-1][0] not in ("eigh", "svd"):
         names.append((last, "float64"))
     return tuple(Attempt(name, precision, operations(name, m, n, accuracy)) for name, precision in names)
@@ -109,17 +118,17 @@ def _bfloat16(accuracy: float) -> bool:
     return bf16.available()
 
 
-def _choice(m: int, n: int, dtype: str, accuracy: float) -> list[tuple[str, str]]:
+def _choice(m: int, n: int, dtype: str, accuracy: float, each: bool) -> list[tuple[str, str]]:
     exact = ("eigh", "float64") if dtype == "float32" or accuracy >= SINGLE else ("svd", "float64")
     if m <= SMALL or accuracy < WORKING[dtype]:
         return [("svd" if m <= SMALL else exact[0], "float64")]
-    products = "gram" if n >= LONG * m else "ns"
+    products, halley = "gram" if n >= LONG * m else "ns", EACH if each else HALLEY
     found: list[tuple[str, str]] = []
     if _bfloat16(accuracy):
         found.append((products, "bfloat16"))
-    if accuracy >= SINGLE and (products == "gram" or m < HALLEY or accuracy >= COARSE):
+    if accuracy >= SINGLE and (products == "gram" or m < halley or accuracy >= COARSE):
         found.append((products, "float32"))
-    if m >= HALLEY // 2 or accuracy < SINGLE:
+    if m >= halley or (accuracy < SINGLE and not each):
         found.append(("qdwh", dtype if accuracy < SINGLE else "float32"))
     return [*found, exact]
 

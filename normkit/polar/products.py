@@ -16,7 +16,7 @@ import numpy as np
 
 from normkit.backends.cpu.blas import desk as desk_of_blas
 from normkit.backends.cpu.blas import square, times, times_transposed
-from normkit.backends.cpu.team import shared
+from normkit.backends.cpu.team import inner, shared
 from normkit.polar import narrow
 
 LEAF = 96
@@ -28,7 +28,7 @@ BLAS, BFLOAT16 = 0, 1
 """Kinds of products."""
 
 
-@shared()
+@inner()
 def desk(found: Any, letters: Any, kind: int, state: Any, packed: Any, like: Any) -> Any:
     """Return what products work with: BLAS, room for its arguments, the barrier, packed operands, the kind.
 
@@ -46,31 +46,29 @@ def part(length: int, parts: int, i: int) -> Any:
     return first, last
 
 
-@shared()
+@inner()
 def mirror(C: Any, rows: Any, columns: Any) -> None:
     """Copy C[rows, columns], which lies below the diagonal or on it, to the other triangle.
 
-    Whole tiles are turned in a small buffer: one after the other, the entries of a column of C fall on the same few
-    lines of the cache.
+    By tiles that are kept apart for a moment: rows of a power of two would all want the same place in the cache.
     """
-    turned = np.empty((TILE, TILE), C.dtype)
+    tile = np.empty((TILE, TILE), C.dtype)
     for i0 in range(rows[0], rows[1], TILE):
-        for j0 in range(columns[0], min(columns[1], i0 + TILE), TILE):
-            if i0 + TILE <= rows[1] and j0 + TILE <= min(columns[1], i0):
-                for i in range(TILE):
-                    for j in range(TILE):
-                        turned[j, i] = C[i0 + i, j0 + j]
-                for j in range(TILE):
-                    for i in range(TILE):
-                        C[j0 + j, i0 + i] = turned[j, i]
-                continue
-            for i in range(i0, min(i0 + TILE, rows[1])):
-                for j in range(j0, min(j0 + TILE, columns[1], i)):
-                    C[j, i] = C[i, j]
+        height = min(TILE, rows[1] - i0)
+        for j0 in range(columns[0], min(columns[1], i0 + height), TILE):
+            width = min(TILE, columns[1] - j0)
+            for i in range(height):
+                source = C[i0 + i, j0 : j0 + width]
+                for j in range(width):
+                    tile[j, i] = source[j]
+            for j in range(width):
+                above = max(j0 + j + 1 - i0, 0)  # the first column of the tile that is right of the diagonal
+                if above < height:
+                    C[j0 + j, i0 + above : i0 + height] = tile[j, above:height]
 
 
 @shared()
-def _below(m: int, size: int, p: int, d: int) -> Any:
+def below(m: int, size: int, p: int, d: int) -> Any:
     """Return rows and columns of the block that member p computes at distance d."""
     q = (p + d) % size
     rows, columns = part(m, size, max(p, q)), part(m, size, min(p, q))
@@ -80,34 +78,40 @@ def _below(m: int, size: int, p: int, d: int) -> Any:
     return rows, columns
 
 
-@shared()
+@inner()
 def _copy(D: Any, C: Any, rows: Any, columns: Any) -> None:
     for i in range(rows[0], rows[1]):
         for j in range(columns[0], columns[1]):
             C[i, j] = D[i, j]
 
 
-@shared()
+@inner()
 def gram(desk: Any, member: int, size: int, X: Any, C: Any, alpha: Any, D: Any, beta: Any) -> None:
     """C = alpha X X' + beta D, D symmetric; this member's share. D is not read if beta is 0."""
     if desk[7] == BFLOAT16:
         narrow.gram(desk, member, size, X, C, alpha, D, beta)
-        return
+    else:
+        gram_by_blas(desk[:4], member, size, X, C, alpha, D, beta)
+
+
+@inner()
+def gram_by_blas(desk: Any, member: int, size: int, X: Any, C: Any, alpha: Any, D: Any, beta: Any) -> None:
+    """C = alpha X X' + beta D as in `gram`, at a desk of BLAS alone."""
     m = C.shape[0]
     mine = part(m, size, member)
     if beta != 0:
         _copy(D, C, mine, mine)
-    square(desk[:4], X, C, mine, alpha, beta)
+    square(desk, X, C, mine, alpha, beta)
     mirror(C, mine, mine)
     for d in range(1, size // 2 + 1):
-        rows, columns = _below(m, size, member, d)
+        rows, columns = below(m, size, member, d)
         if beta != 0:
             _copy(D, C, rows, columns)
-        times_transposed(desk[:4], X, X, C, rows, columns, alpha, beta)
+        times_transposed(desk, X, X, C, rows, columns, alpha, beta)
         mirror(C, rows, columns)
 
 
-@shared()
+@inner()
 def commuting(desk: Any, member: int, size: int, A: Any, B: Any, C: Any, D: Any, beta: Any) -> None:
     """C = A B + beta D of symmetric A, B that commute, so that A B is symmetric; D symmetric; this member's share."""
     if desk[7] == BFLOAT16:
@@ -127,11 +131,11 @@ def commuting(desk: Any, member: int, size: int, A: Any, B: Any, C: Any, D: Any,
         rows = (first + inner[0], first + inner[1])
         _block(desk, A, B, C, D, rows, rows, beta)
     for d in range(1, size // 2 + 1):
-        rows, columns = _below(m, size, member, d)
+        rows, columns = below(m, size, member, d)
         _block(desk, A, B, C, D, rows, columns, beta)
 
 
-@shared()
+@inner()
 def _block(desk: Any, A: Any, B: Any, C: Any, D: Any, rows: Any, columns: Any, beta: Any) -> None:
     """C = A B + beta D, a block on the diagonal or below it, and its mirror image."""
     _copy(D, C, rows, columns)
@@ -139,7 +143,7 @@ def _block(desk: Any, A: Any, B: Any, C: Any, D: Any, rows: Any, columns: Any, b
     mirror(C, rows, columns)
 
 
-@shared()
+@inner()
 def long(desk: Any, member: int, size: int, A: Any, X: Any, Y: Any, beta: Any) -> None:
     """Y = A X + beta X, this member's columns."""
     if desk[7] == BFLOAT16:

@@ -96,7 +96,7 @@ class Reached(NamedTuple):
 
 
 @cache
-def _start(m: int) -> NDArray[np.float64]:
+def start_vector(m: int) -> NDArray[np.float64]:
     """Return the unit vector with which Lanczos starts: the same for every matrix of m rows."""
     v = np.random.default_rng(m).standard_normal(m)
     return np.asarray(v / np.sqrt(np.sum(v * v)))
@@ -113,7 +113,7 @@ class Workspace:
         self.squares = tuple(np.empty((side, side), stored) for side in (m, m, m, inner, inner))
         k = looks.KRYLOV
         self.rows = np.zeros((m, 5))
-        self.krylov = (_start(m), np.empty((k, m)), np.empty(m, stored), np.empty(m), np.empty(k), np.empty(k))
+        self.krylov = (start_vector(m), np.empty((k, m)), np.empty(m, stored), np.empty(m), np.empty(k), np.empty(k))
         self.nodes, self.plan = np.zeros((4, k)), np.zeros((chains.STEPS, 4))
         self.packed = _packed(m, n, precision)
         self._none = np.empty((0, n), stored)
@@ -246,7 +246,7 @@ def iterate_each(
     known = (blas.addresses(precision.stored), blas.LETTERS, precision.kind, lengths)
     given = (frozen(batch.source), batch.factors, places, np.zeros(1, np.int64))
     like = np.empty(0, precision.stored)
-    work = (on_gram, like, _start(m), krylov, table, settings, facts, out)
+    work = (on_gram, like, start_vector(m), krylov, table, settings, facts, out)
     size = team.members(min(count, 1 + count * m * m * n // GRAIN))
     with single_threaded_blas():
         team.run(entries.each, size, *known, *given, *work)

@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from normkit.polar.cholesky import factor, gram, solve, tiled_threads
-from normkit.polar.qdwh import DOUBTS, ROUNDOFF, SHARE, Form, Iterations, attainable, largest_c, probe, regularized
+from normkit.polar.ends import probe
+from normkit.polar.halley_plans import ROUNDOFF, SHARE, attainable, largest_c
+from normkit.polar.qdwh import Form, Iterations
+from normkit.polar.qdwh_by_qr import DOUBTS, regularized
 from normkit.polar.zolotarev import PartialFractions, partial_fractions, solves_for
 
 Matrix = NDArray[Any]
@@ -58,26 +60,25 @@ def zolo(
     Nakatsukasa and Freund, SIAM Review 58 (2016) 461. The operations are r/2 to r times those of QDWH; on two cores
     this method is slower, it is meant for machines that run the solves side by side.
     """
-    short, goal = min(X.shape), attainable(accuracy, X.dtype)
+    short, goal = min(X.shape), attainable(accuracy, X.dtype.name)
     l = min(max(lower / upper, 1e-30), 1.0 - 1e-9)  # noqa: E741
-    doubts = [min(l, max(l * share, ROUNDOFF[X.dtype])) for share in DOUBTS]
+    doubts = [min(l, max(l * share, ROUNDOFF[X.dtype.name])) for share in DOUBTS]
     most = math.inf if form == "cholesky" else 0.0 if form == "qr" else largest_c(goal, 2.0**-53, short)
     r = solves or solves_for(l, SHARE * goal)
     Y, flops, residual = np.divide(X, upper, dtype=np.float64), 0.0, math.inf
-    with tiled_threads():
-        for step in range(1, MOST_STEPS + 1):
-            fractions = partial_fractions(l, r)
-            Y = _step(Y, fractions, most)
-            flops += X.size * short * (1.0 + 2.0 * r) + r * short**3 / 3.0
-            doubts = [min(fractions(doubt), 1.0) for doubt in doubts]
-            l = min(fractions.lower, 1.0 - 1e-9)  # noqa: E741
-            residual = probe(Y)
-            if residual <= 2.0 * goal:
-                out[...] = Y
-                return Iterations(step, flops, residual)
-            if 1.0 - l <= max(SHARE * goal, 2e-9):  # the estimate was too high
-                l = min(doubts.pop(0) if len(doubts) > 1 else doubts[0], 1.0 - 1e-9)  # noqa: E741
-                r = solves or solves_for(l, SHARE * goal)
+    for step in range(1, MOST_STEPS + 1):
+        fractions = partial_fractions(l, r)
+        Y = _step(Y, fractions, most)
+        flops += X.size * short * (1.0 + 2.0 * r) + r * short**3 / 3.0
+        doubts = [min(fractions(doubt), 1.0) for doubt in doubts]
+        l = min(fractions.lower, 1.0 - 1e-9)  # noqa: E741
+        residual = probe(Y)
+        if residual <= 2.0 * goal:
+            out[...] = Y
+            return Iterations(step, flops, residual)
+        if 1.0 - l <= max(SHARE * goal, 2e-9):  # the estimate was too high
+            l = min(doubts.pop(0) if len(doubts) > 1 else doubts[0], 1.0 - 1e-9)  # noqa: E741
+            r = solves or solves_for(l, SHARE * goal)
     raise np.linalg.LinAlgError(
         f"Zolo left a residual of {residual:.1e} after {MOST_STEPS} steps; is the matrix rank deficient? "
         "Use normkit.polar.exact."
@@ -86,9 +87,7 @@ def zolo(
 
 def _step(Y: Matrix, fractions: PartialFractions, most: float) -> Matrix:
     """One step; a pole c with 1/c above `most` is solved by QR."""
-    short = min(Y.shape)
-    R, total = np.zeros((short, short)), fractions.scale * Y
-    gram(Y, R)
+    R, total = _gram(Y), fractions.scale * Y
     for residue, pole in zip(fractions.residues, fractions.poles, strict=True):
         part = _by_qr(Y, pole) if 1.0 / pole > most else _by_cholesky(Y, R, pole)
         part *= fractions.scale * residue
@@ -96,14 +95,25 @@ def _step(Y: Matrix, fractions: PartialFractions, most: float) -> Matrix:
     return total
 
 
+def _gram(Y: Matrix) -> Matrix:
+    """Y Y', or Y' Y of a tall Y, in the upper triangle."""
+    from scipy.linalg import blas
+
+    return np.asarray(blas.dsyrk(1.0, Y.T, trans=Y.shape[0] <= Y.shape[1]))
+
+
 def _by_cholesky(Y: Matrix, R: Matrix, pole: float) -> Matrix:
-    """(Y Y' + c I)^-1 Y, R = Y Y'."""
-    M, solved = R.copy(), Y.copy()
+    """(Y Y' + c I)^-1 Y, or Y (Y' Y + c I)^-1 of a tall Y, R from `_gram`."""
+    from scipy.linalg import lapack
+
+    M = R.copy(order="F")
     np.einsum("ii->i", M)[:] += pole
-    if not factor(M):
+    L, info = lapack.dpotrf(M, overwrite_a=1)
+    if info:
         raise np.linalg.LinAlgError(f"X X' + {pole:.1e} I is not positive definite in float64; use form='qr'")
-    solve(M, solved)
-    return solved
+    wide = Y.shape[0] <= Y.shape[1]
+    solved, _ = lapack.dpotrs(L, np.array(Y if wide else Y.T, order="F"), overwrite_b=1)
+    return np.ascontiguousarray(solved if wide else solved.T)
 
 
 def _by_qr(Y: Matrix, pole: float) -> Matrix:

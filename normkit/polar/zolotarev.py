@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 MOST_SOLVES = 8
 """Solves of a Zolo step that take [1e-16, 1] to within rounding of 1 in two steps."""
@@ -32,6 +33,16 @@ class Weights:
         return x * (self.a + self.b * x * x) / (1.0 + self.c * x * x)
 
 
+def coefficients(lower: float) -> tuple[float, float, float]:
+    """Return (a, b, c) of `weights`: plain arithmetic, which compiled code uses too."""
+    square = lower * lower
+    d = (4.0 * (1.0 - lower) * (1.0 + lower) / square / square) ** (1.0 / 3.0)
+    root = math.sqrt(1.0 + d)
+    a = root + 0.5 * math.sqrt(max(8.0 - 4.0 * d + 8.0 * (2.0 - square) / (square * root), 0.0))
+    b = (a - 1.0) ** 2 / 4.0
+    return a, b, a + b - 1.0
+
+
 def weights(lower: float) -> Weights:
     """The best approximation x (a + b x^2)/(1 + c x^2) of 1 on [l, 1] that stays at or below 1.
 
@@ -42,12 +53,7 @@ def weights(lower: float) -> Weights:
     lower : float
         l in (0, 1].
     """
-    square = lower * lower
-    d = math.cbrt(4.0 * (1.0 - lower) * (1.0 + lower) / square / square)
-    root = math.sqrt(1.0 + d)
-    a = root + 0.5 * math.sqrt(max(8.0 - 4.0 * d + 8.0 * (2.0 - square) / (square * root), 0.0))
-    b = (a - 1.0) ** 2 / 4.0
-    return Weights(a, b, a + b - 1.0)
+    return Weights(*coefficients(lower))
 
 
 def bounded_weights(lower: float, most: float) -> Weights:
@@ -56,9 +62,13 @@ def bounded_weights(lower: float, most: float) -> Weights:
     Below l' the map increases, so that the image of [l, 1] is again [f(l), 1].
     """
     best = weights(lower)
-    if best.c <= most:
-        return best
-    low, high = math.log(lower), 0.0
+    return best if best.c <= most else _weights_of(most)
+
+
+@lru_cache(256)
+def _weights_of(most: float) -> Weights:
+    """Return the `weights` whose c is `most`, or a little less."""
+    low, high = math.log(1e-30), 0.0
     for _ in range(60):
         middle = 0.5 * (low + high)
         if weights(math.exp(middle)).c > most:

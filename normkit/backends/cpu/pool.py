@@ -7,9 +7,9 @@ of threads. Threads of our own, not numba's: functions compile in half the time,
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
+from functools import cache, partial
 from itertools import pairwise
 from typing import Any
 
@@ -51,17 +51,29 @@ def parallel(function: Callable[..., Any], tasks: int, entries: int, *arguments:
     function(0, 0, *arguments)  # alone, so that one thread compiles
     runs = min(tasks, RUNS * threads)
     cuts = [tasks * run // runs for run in range(runs + 1)]
-    queue = list(pairwise(cuts))[::-1]
+    _all([partial(function, first, last, *arguments) for first, last in pairwise(cuts)], threads)
+
+
+def share(function: Callable[[int], object], tasks: int) -> None:
+    """Call ``function(i)`` for i in range(tasks) on all threads: for work that leaves the GIL for most of its time."""
+    if tasks:
+        function(0)  # alone, so that one thread compiles
+    _all([partial(function, i) for i in range(1, tasks)], numba.get_num_threads())
+
+
+def _all(runs: Sequence[Callable[[], object]], threads: int) -> None:
+    """Call functions, the caller's thread among others; an error in one is raised when all have ended."""
+    queue = list(runs)[::-1]
 
     def work() -> None:
         while queue:
             try:
-                first, last = queue.pop()
+                run = queue.pop()
             except IndexError:  # another thread took the last run
                 return
-            function(first, last, *arguments)
+            run()
 
-    others = [executor().submit(work) for _ in range(threads - 1)]
+    others = [executor().submit(work) for _ in range(min(threads, len(queue)) - 1)]
     try:
         work()
     finally:

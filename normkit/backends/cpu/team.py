@@ -78,6 +78,11 @@ def shared(**options: Any) -> Callable[[F], F]:
     return cached(nogil=True, error_model="numpy", **options)
 
 
+def inner(**options: Any) -> Callable[[F], F]:
+    """Return `shared` for what only compiled code calls: without a way in from Python, which takes time to compile."""
+    return shared(no_cpython_wrapper=True, no_cfunc_wrapper=True, **options)
+
+
 @shared()
 def barrier(state: Any, members: int) -> None:
     """Wait until every member has come here. `state`: the int64 array of the team, (arrived, passed)."""
