@@ -82,11 +82,7 @@ def attempts(
     if method not in METHODS:
         raise ParameterError(f"unknown method {method!r}; known: {', '.join(METHODS)}")
     last = "eigh" if dtype == "float32" or accuracy >= SINGLE else "svd"
-    names = (
-        list(_choice(m, n, dtype, accuracy, each))
-        if method == "auto"
-        else _named(method, dtype, accuracy)
-    )
+    names = list(_choice(m, n, dtype, accuracy, each)) if method == "auto" else _named(method, dtype, accuracy)
     if names[-1][0] not in ("eigh", "svd"):
         names.append((last, "float64"))
     return tuple(Attempt(name, precision, operations(name, m, n, accuracy)) for name, precision in names)
@@ -134,7 +130,7 @@ def _choice(m: int, n: int, dtype: str, accuracy: float, each: bool) -> list[tup
 
 
 EFFICIENCY = {"ns": 0.85, "gram": 0.85, "qdwh": 0.75, "zolo": 0.4, "newton": 0.3, "eigh": 0.35, "svd": 0.25}
-"""Share of the product rate that a method reaches (tests/bench/bench_polar.py)."""
+"""Share of the product rate that a method reaches (tests/bench/polar.py)."""
 
 
 def operations(method: str, m: int, n: int, accuracy: float) -> float:

@@ -35,15 +35,20 @@ def process(*args: str, **environment: str) -> Callable[[], str]:
     return run
 
 
+HELD = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
+"""Variables that hold OpenBLAS to the kernels of an older processor."""
+
+
 class Worker:
     """A live process that waits for questions, each a line of JSON, and answers with a line; see `serve`.
 
-    Thread pools of different libraries disturb each other inside one process, so that rivals live in one each.
+    Thread pools of different libraries disturb each other inside one process, so that rivals live in one each. All run
+    the kernels that their libraries choose for this processor, whatever the environment holds OpenBLAS to.
     """
 
     def __init__(self, *args: str) -> None:
-        pipe = subprocess.PIPE
-        self._process = subprocess.Popen([sys.executable, *args], stdin=pipe, stdout=pipe, text=True)
+        pipe, variables = subprocess.PIPE, {name: value for name, value in os.environ.items() if name not in HELD}
+        self._process = subprocess.Popen([sys.executable, *args], stdin=pipe, stdout=pipe, text=True, env=variables)
 
     def ask(self, **question: Any) -> dict[str, Any]:
         assert self._process.stdin and self._process.stdout

@@ -3,6 +3,7 @@
 Each takes an input and settings, prepares what a user would have at hand, and returns the call that is timed.
 """
 
+import ctypes
 import sys
 
 import numpy as np
@@ -140,6 +141,19 @@ def array(result):
     return (result.float() if result.itemsize == 2 else result).numpy()
 
 
+def openblas_core():
+    """The processor whose kernels SciPy's OpenBLAS runs, as it calls itself."""
+    import scipy.linalg.cython_blas as module
+
+    library = ctypes.CDLL(module.__file__)
+    for name in ("scipy_openblas_get_corename", "openblas_get_corename"):
+        if hasattr(library, name):
+            read = getattr(library, name)
+            read.restype = ctypes.c_char_p
+            return read().decode()
+    return "unknown"
+
+
 class Seat:
     """One contender at work on one input at a time."""
 
@@ -168,6 +182,8 @@ class Seat:
                 return self.load(**question)
             case "report":
                 return self.report(**question)
+            case "core":
+                return {"core": openblas_core()}
             case _:
                 return {"seconds": steady(self.run)}
 
