@@ -303,6 +303,22 @@ def test_steps_are_as_few_as_the_recursion_says():
     assert zolo(X, out, lower=1e-3, upper=1.0, accuracy=1e-12, solves=1).steps == 4
 
 
+@pytest.mark.parametrize(("dtype", "accuracy", "most"), [(SINGLE, 1e-3, 4), (SINGLE, 1e-6, 5), (DOUBLE, 1e-12, 5)])
+def test_the_smallest_singular_value_is_measured_again(dtype, accuracy, most):
+    """The first look guesses 1/(2 m), 25 times too much; plans from that guess alone would take two steps more."""
+    X = build((200, 200), np.geomspace(1, 1e-4, 200), dtype)
+    out = np.empty_like(X)
+    done = qdwh(X, out, accuracy=accuracy)
+    assert error(out, by_svd(X)) <= accuracy
+    assert done.steps <= most
+
+
+def test_steps_stop_where_a_direction_is_below_the_floor():
+    X = build((150, 150), np.r_[np.geomspace(1, 0.1, 149), 1e-6])
+    with pytest.raises(np.linalg.LinAlgError, match="rank deficient"):
+        qdwh(X, np.empty_like(X), accuracy=1e-10, floor=1e-4)
+
+
 def test_rank_deficient_matrices_are_refused():
     X = np.diag([1.0, 0.5, 0.0])
     for method in (qdwh, zolo):
