@@ -331,7 +331,7 @@ def _run(
     if precision is not None and not fixed:
         raise ParameterError("precision= belongs to steps= or schedule=; the planner chooses it for an accuracy")
     asked = _asked(items.items.shape[1:], wide, eps_of(array.dtype), accuracy, method, rank_tol)
-    read = not fixed and core.begins_with_products(items.items.shape, wide, asked)
+    read = not fixed and core.reads_in_place(items.items.shape, wide, asked)
     matrices, e, bad = given(items.items, wide, read)
     if nan_policy == "raise" and bad.any():
         check_finite(np.where(bad, np.nan, 0.0), items, "the matrix")

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from normkit.polar import planner
 from normkit.polar.given import Given
-from normkit.polar.rational import by_rational, each_by_rational, full_rank
+from normkit.polar.rational import by_rational, each_by_rational, full_rank, read_in_place
 from normkit.polar.task import NOTABLE, Outcome, Ran, Task
 
 if TYPE_CHECKING:
@@ -59,12 +59,12 @@ def polar(batch: Given, asked: Task, out: Array) -> list[Outcome]:
     return [found for found in done if found is not None]
 
 
-def begins_with_products(shape: tuple[int, int, int], dtype: np.dtype[Any], asked: Task) -> bool:
-    """Tell whether an iteration by products is tried first on a batch (B, m, n): it reads matrices as they come."""
+def reads_in_place(shape: tuple[int, int, int], dtype: np.dtype[Any], asked: Task) -> bool:
+    """Tell whether what is tried first on a batch (B, m, n) reads matrices as they come, and scales them itself."""
     if _factored_at_once(shape, dtype, asked):
         return False
     plan = planner.attempts(*shape[1:], dtype.name, asked.accuracy, asked.method, each=_each(shape))
-    return plan[0].method in PRODUCTS
+    return plan[0].method in PRODUCTS or read_in_place(plan[0].method, *shape[1:])
 
 
 def _factored_at_once(shape: tuple[int, int, int], dtype: np.dtype[Any], asked: Task) -> bool:
@@ -128,7 +128,7 @@ def _shared_out(batch: Given, asked: Task, out: Array) -> list[Outcome | None]:
         if attempt.method not in (*PRODUCTS, "qdwh") or not left:
             break
         if attempt.method == "qdwh":
-            served = each_by_rational(batch.scaled, left, attempt, asked, out)
+            served = each_by_rational(batch, left, attempt, asked, out)
         else:
             served = _each_by_products(batch, left, attempt, asked, out)
         for b, found in zip(left, served, strict=True):
@@ -173,7 +173,7 @@ def _one(matrix: Given, asked: Task, out: Array) -> Outcome:
         if attempt.method in PRODUCTS:
             found, flops = _by_products(matrix, attempt, asked, out, spent)
         else:
-            found, flops = RUNNERS[attempt.method](matrix.scaled[0], attempt, asked, out, spent)
+            found, flops = RUNNERS[attempt.method](matrix, attempt, asked, out, spent)
         spent += flops
         if found is not None:
             return found
@@ -193,9 +193,10 @@ def _by_products(matrix: Given, attempt: planner.Attempt, asked: Task, out: Arra
     return _iterated(attempt, found, spent), found.flops
 
 
-def _by_factors(A: Array, attempt: planner.Attempt, asked: Task, out: Array, spent: float) -> Ran:
+def _by_factors(matrix: Given, attempt: planner.Attempt, asked: Task, out: Array, spent: float) -> Ran:
     from normkit.polar import exact
 
+    A = matrix.scaled[0]
     if attempt.method == "eigh":
         made = exact.eigh(np.ascontiguousarray(A), out, rank_tol=asked.rank_tol)
         if _resolves(made, asked):
@@ -219,7 +220,7 @@ def _resolves(made: Exact, asked: Task) -> bool:
     return bool(np.sqrt(np.mean(np.square(turned))) <= max(asked.accuracy, planner.WORKING["float64"]))
 
 
-RUNNERS: dict[str, Callable[[Array, planner.Attempt, Task, Array, float], Ran]] = {
+RUNNERS: dict[str, Callable[[Given, planner.Attempt, Task, Array, float], Ran]] = {
     "qdwh": by_rational,
     "zolo": by_rational,
     "newton": by_rational,

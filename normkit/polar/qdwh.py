@@ -13,11 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from normkit.polar.halley_plans import attainable
+from normkit.polar.rational import LONG
 
 Matrix = NDArray[Any]
 Form = Literal["auto", "cholesky", "qr"]
-LONG = 2.0
-"""Ratio of the sides from which a reduction to the short side saves products."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +48,7 @@ def qdwh(
     form: Form = "auto",
     floor: float = 0.0,
     threads: int = 0,
+    factors: tuple[float, float] = (1.0, 1.0),
 ) -> Iterations:
     """The polar factor U V' by dynamically weighted Halley steps.
 
@@ -73,6 +73,8 @@ def qdwh(
         "qr" takes every step by a Householder factorization in float64; the other two are steps by Cholesky.
     threads : int
         By default as many as numba may use; "qr" follows SciPy's BLAS.
+    factors : pair of float
+        X is taken times both, one after the other, on its way into the workspace; only with max(m, n) < 2 min(m, n).
 
     Returns
     -------
@@ -98,20 +100,28 @@ def qdwh(
         return Iterations(*qdwh_by_qr(X, out, bounds, goal))
     if max(X.shape) >= LONG * min(X.shape):
         return Iterations(*_reduced(X, out, bounds, goal, floor, threads))
-    return Iterations(*_whole(X, out, bounds, goal, floor, threads))
+    return Iterations(*_whole(X, out, bounds, goal, floor, threads, factors))
 
 
 Bounds = tuple[float, float] | None
 Done = tuple[int, float, float]
 
 
-def _whole(X: Matrix, out: Matrix, bounds: Bounds, goal: float, floor: float, threads: int) -> Done:
+def _whole(
+    X: Matrix,
+    out: Matrix,
+    bounds: Bounds,
+    goal: float,
+    floor: float,
+    threads: int,
+    factors: tuple[float, float] = (1.0, 1.0),
+) -> Done:
     from normkit.polar.halley_space import halley_space
     from normkit.polar.workspace import transfer
 
     m, n = sorted(X.shape)
     plain, space = X.shape[0] == m, halley_space(m, n, threads)
-    transfer(X, space.source(X.dtype), plain)
+    transfer(X, space.source(X.dtype), plain, factors)
     ended = space.iterate(X.dtype, X.dtype.name, goal, floor, bounds)
     transfer(ended.iterate, out, plain)
     return ended.steps, ended.flops, ended.residual

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from normkit.polar import planner
+from normkit.polar.given import Given
 from normkit.polar.task import NOTABLE, Outcome, Ran, Task
 
 if TYPE_CHECKING:
@@ -15,38 +16,56 @@ if TYPE_CHECKING:
 
 Array = NDArray[Any]
 
+LONG = 2.0
+"""Ratio of the sides from which QDWH reduces a matrix to its short side, which saves products."""
 COARSE = 1e-2
 """Accuracy from which |I - T T'| may be no more than the error itself, rather than twice that."""
 
 
-def by_rational(A: Array, attempt: planner.Attempt, asked: Task, out: Array, spent: float, threads: int = 0) -> Ran:
-    """Serve a matrix by QDWH, Zolo or Newton, on so many threads, or all; not where its rank may be below full."""
+def by_rational(
+    matrix: Given, attempt: planner.Attempt, asked: Task, out: Array, spent: float, threads: int = 0
+) -> Ran:
+    """Serve one matrix by QDWH, Zolo or Newton, on so many threads, or all; not where its rank may be below full.
+
+    `out` is written in the end only, so that it may overlap the source, unless rank_tol > NOTABLE.
+    """
     # They end at |I - T T'|_F / sqrt(m) <= 2 goal: twice the error, but not of small singular values.
     goal = asked.accuracy * (0.5 if asked.accuracy >= COARSE else 0.95)
-    X, target = np.ascontiguousarray(A), out if out.flags.c_contiguous else np.empty(out.shape, out.dtype)
+    target = out if out.flags.c_contiguous else np.empty(out.shape, out.dtype)
     try:
-        made = _rational(attempt.method, X, target, goal, asked.rank_tol, threads)
+        made = _rational(attempt.method, matrix, target, goal, asked.rank_tol, threads)
     except np.linalg.LinAlgError:  # too near to a lower rank: a factorization decides which
         return None, attempt.flops
-    if (attempt.method != "qdwh" or asked.rank_tol > NOTABLE) and not full_rank(A, target, asked.rank_tol):
+    below = attempt.method != "qdwh" or asked.rank_tol > NOTABLE
+    if below and not full_rank(matrix.scaled[0], target, asked.rank_tol):
         return None, made.flops
     if target is not out:
         out[...] = target
-    apart = made.residual * float(np.sqrt(min(A.shape)))
+    apart = made.residual * float(np.sqrt(min(out.shape)))
     error = made.residual / max(2.0 - apart, 1.0)  # |1 - p| = |1 - p^2| / (1 + p), p >= 1 - apart
     found = Outcome(attempt.method, attempt.precision, made.steps, spent + made.flops, error, 1.0 + apart, None)
     return found, made.flops
 
 
-def _rational(method: str, X: Array, out: Array, goal: float, rank_tol: float, threads: int) -> Iterations:
+def read_in_place(method: str, m: int, n: int) -> bool:
+    """Tell whether a method scales matrices (m, n) on the way into its workspace."""
+    return method == "qdwh" and max(m, n) < LONG * min(m, n)
+
+
+def _rational(method: str, matrix: Given, out: Array, goal: float, rank_tol: float, threads: int) -> Iterations:
     if method == "qdwh":
         from normkit.polar.qdwh import qdwh
 
-        return qdwh(X, out, accuracy=goal, floor=rank_tol, threads=threads)
+        if read_in_place(method, *out.shape):
+            X, (f, g) = matrix.source[0], matrix.factors[0].tolist()
+        else:
+            X, f, g = np.ascontiguousarray(matrix.scaled[0]), 1.0, 1.0
+        return qdwh(X, out, accuracy=goal, floor=rank_tol, threads=threads, factors=(f, g))
     from normkit.polar.ends import ends
     from normkit.polar.newton import newton
     from normkit.polar.zolo import zolo
 
+    X = np.ascontiguousarray(matrix.scaled[0])
     lower, upper = ends(X)
     return (zolo if method == "zolo" else newton)(X, out, lower=lower, upper=upper, accuracy=goal)
 
@@ -68,7 +87,7 @@ def full_rank(A: Array, T: Array, rank_tol: float) -> bool:
 
 
 def each_by_rational(
-    batch: Array, places: list[int], attempt: planner.Attempt, asked: Task, out: Array
+    batch: Given, places: list[int], attempt: planner.Attempt, asked: Task, out: Array
 ) -> list[Outcome | None]:
     """Serve some matrices of a batch (B, m, n), each on one thread, into `out`; None where that does not serve."""
     from normkit.backends.cpu.pool import share
@@ -76,9 +95,9 @@ def each_by_rational(
     served: list[Outcome | None] = [None] * len(places)
 
     def serve(i: int) -> None:
-        b = places[i]
-        if batch[b].any():
-            served[i] = by_rational(batch[b], attempt, asked, out[b], 0.0, threads=1)[0]
+        matrix = batch[places[i]]
+        if matrix.source.any():
+            served[i] = by_rational(matrix, attempt, asked, out[places[i]], 0.0, threads=1)[0]
 
     share(serve, len(places))
     return served

@@ -209,12 +209,9 @@ def workspace(m: int, n: int, precision: Precision, on_gram: bool) -> Workspace:
     return space
 
 
-def transfer(A: Array, B: Array, plain: bool) -> None:
-    """B = A, or B = A' unless `plain`, by all threads."""
-    if plain:
-        np.copyto(B, A, casting="same_kind")
-        return
-    pool.parallel(moves.put, len(A), A.size, A, B, plain, 1.0, 1.0)
+def transfer(A: Array, B: Array, plain: bool, factors: tuple[float, float] = (1.0, 1.0)) -> None:
+    """B = f g A, or B = f g A' unless `plain`, by all threads; for factors f and g, one after the other."""
+    pool.parallel(moves.put, len(A), A.size, frozen(A), B, plain, *factors)
 
 
 def iterate_each(
