@@ -25,6 +25,7 @@ _WHERE = {
     "normkit.catalogue.variational": ["Box"],
     "normkit.calculus.groups": ["Groups", "SparseGroup"],
     "normkit.calculus.latent": ["Latent"],
+    "normkit.calculus.modular": ["Modular"],
     "normkit.calculus.linear_image": ["Linmap", "Sandwich", "Quotient"],
     "normkit.calculus.restriction": ["Symmetric", "Skew", "BlockDiagonal"],
     "normkit.recognise": ["from_expression"],

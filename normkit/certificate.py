@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from normkit import blockwise
 from normkit.arrays import as_array, batch, check_finite
-from normkit.codegen.plan import Missing, Program
+from normkit.codegen.plan import Missing, Product, Program
 from normkit.descent import dual_value, value
 from normkit.errors import ShapeError
-from normkit.programs import program
+from normkit.named import Named, take
+from normkit.programs import product, program
 from normkit.witness import upper_bound
 
 if TYPE_CHECKING:
@@ -75,7 +77,8 @@ def certify(norm: Norm | str | Program, g: Any, t: Any, *, dual_norm: Any = None
     norm : Norm or str
         A norm or its spec.
     g, t : array_like
-        Gradient and candidate of one shape; leading axes are batch axes.
+        Gradient and candidate of one shape; leading axes are batch axes. For a `Modular` norm mappings of its names to
+        arrays.
     dual_norm : float or ndarray, optional
         N*(g), if the pass that made t has computed it.
 
@@ -92,10 +95,12 @@ def certify(norm: Norm | str | Program, g: Any, t: Any, *, dual_norm: Any = None
     >>> nk.certify("linf", [3.0, -4.0], [1.0, -1.0]).holds(1e-12)
     True
     """
+    if (blocks := product(norm)) is not None:
+        return _certify_blocks(blocks, g, t, dual_norm, backend)
+    made = program(norm)
     gradient, candidate = as_array(g, "the gradient"), as_array(t, "the candidate")
     if gradient.shape != candidate.shape:
         raise ShapeError(f"gradient and candidate differ in shape: {gradient.shape} and {candidate.shape}")
-    made = program(norm)
     items, candidates = (batch(array, made.shape, made.spec) for array in (gradient, candidate))
     known = dual_value(made, items.items, backend=backend) if dual_norm is None else dual_norm
     upper = np.asarray(known, dtype=np.float64).reshape(len(items.items))
@@ -110,6 +115,35 @@ def certify(norm: Norm | str | Program, g: Any, t: Any, *, dual_norm: Any = None
     pairing = np.array([_pairing(u, v) for u, v in zip(items.items, candidates.items, strict=True)])
     fields = [items.values(field) for field in bounds_of(pairing, size, upper)]
     return Certificate(fields[0], fields[1], fields[2], fields[3], fields[4], kind)
+
+
+def _certify_blocks(blocks: Product, g: Any, t: Any, dual_norm: Any, backend: str) -> Certificate:
+    """Certify named arrays: an upper bound of every block is one of the whole, because the outer norm is monotone."""
+    gradient, candidate = take(blocks, g, "the gradient"), take(blocks, t, "the candidate")
+    for place, (u, v) in enumerate(zip(gradient.arrays, candidate.arrays, strict=True)):
+        if u.shape != v.shape:
+            raise ShapeError(f"{gradient.called(place)} and the candidate differ in shape: {u.shape} and {v.shape}")
+    upper = blockwise.dual_value(blocks, g, backend, "raise") if dual_norm is None else np.float64(dual_norm)
+    pairing = sum(_pairing(u, v) for u, v in zip(gradient.arrays, candidate.arrays, strict=True))
+    kind: Kind = "exact"
+    if any(isinstance(each.value, Missing) for each in (*blocks.programs, blocks.outer)):
+        size, kind = _bound_blocks(blocks, gradient, candidate, backend)
+    else:
+        size = blockwise.value(blocks, t, backend, "raise")
+    fields = [np.float64(each[0]) for each in bounds_of(*(np.array([each]) for each in (pairing, size, upper)))]
+    return Certificate(fields[0], fields[1], fields[2], fields[3], fields[4], kind)
+
+
+def _bound_blocks(blocks: Product, gradient: Named, candidate: Named, backend: str) -> tuple[Any, Kind]:
+    """Return a bound on N(t) from the certificates of the blocks, and its kind."""
+    arrays = zip(blocks.kinds, gradient.arrays, candidate.arrays, strict=True)
+    proofs = [certify(blocks.programs[kind], u, v, backend=backend) for kind, u, v in arrays]
+    if any(proof.kind == "estimate" for proof in proofs):
+        return np.inf, "estimate"
+    scales = np.array(blocks.scales)
+    sizes, duals = (np.array([getattr(proof, name) for proof in proofs]) for name in ("norm", "upper"))
+    whole = certify(blocks.outer, duals / scales, sizes * scales, backend=backend)
+    return whole.norm, "estimate" if whole.kind == "estimate" else "certified"
 
 
 PIECE = 1 << 16

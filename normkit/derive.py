@@ -228,7 +228,7 @@ def derive(norm: Norm | str) -> Derivation:
     Returns
     -------
     Derivation
-        Steps with their theorems, and formulas that evaluate.
+        Steps with their theorems, and formulas that evaluate; of a `Modular` norm on mappings of arrays.
 
     Raises
     ------
@@ -241,7 +241,12 @@ def derive(norm: Norm | str) -> Derivation:
     >>> [step.name for step in nk.derive("rms->rms").steps][1:4]
     ['induced norm', 'scaling', 'von Neumann trace inequality']
     """
-    return Derivation(parse(norm))
+    made = parse(norm)
+    if made.named_blocks() is None:
+        return Derivation(made)
+    from normkit.derive_blocks import BlockDerivation
+
+    return BlockDerivation(made)
 
 
 # --- walking the norm ---------------------------------------------------------------------------------------------

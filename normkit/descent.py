@@ -12,16 +12,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from normkit import blockwise
 from normkit.arrays import Array, Batch, NanPolicy, as_array, batch, check_finite, check_policy, own_type, result_array
 from normkit.codegen.plan import Plan, Program
-from normkit.errors import NonFiniteError, ParameterError
-from normkit.programs import kernel, program, required
+from normkit.lengths import positive, times
+from normkit.programs import kernel, product, program, required
 
 if TYPE_CHECKING:
     from normkit.norm import Norm
-
-
-LARGEST = float(np.finfo(np.float64).max)
 
 
 # --- what one does with a norm -----------------------------------------------------------------------------------
@@ -35,7 +33,8 @@ def value(norm: Norm | str | Program, x: Any, *, backend: str = "auto", nan_poli
     norm : Norm or str
         A norm or its spec.
     x : array_like
-        Items of the norm's shape on the trailing axes; leading axes are batch axes. Never mutated.
+        Items of the norm's shape on the trailing axes; leading axes are batch axes. Never mutated. For a `Modular`
+        norm a mapping of its names to arrays, each one item.
     backend : str
         ``"auto"``, ``"cpu"``, ``"reference"``, or a third party's.
     nan_policy : {"raise", "propagate"}
@@ -59,6 +58,8 @@ def value(norm: Norm | str | Program, x: Any, *, backend: str = "auto", nan_poli
     >>> float(nk.value("rms->rms", [[3.0, 0.0], [0.0, 4.0]]))
     4.0
     """
+    if (blocks := product(norm)) is not None:
+        return blockwise.value(blocks, x, backend, nan_policy)
     made = program(norm)
     return _value(required(made.value), made, x, backend, nan_policy)
 
@@ -72,6 +73,8 @@ def dual_value(norm: Norm | str | Program, g: Any, *, backend: str = "auto", nan
     >>> float(nk.dual_value("linf", [3.0, -4.0]))
     7.0
     """
+    if (blocks := product(norm)) is not None:
+        return blockwise.dual_value(blocks, g, backend, nan_policy)
     made = program(norm)
     return _value(required(made.dual), made, g, backend, nan_policy)
 
@@ -111,7 +114,7 @@ def dualize_with_value(
 ) -> Dualized:
     """Return t and N*(g) from one pass; see `dualize`."""
     if accuracy is not None:
-        _positive(accuracy, "accuracy")
+        positive(accuracy, "accuracy")
     check_policy(nan_policy)
     made = program(norm)
     plan = required(made.dual)
@@ -152,9 +155,11 @@ def dualize(
     norm : Norm or str
         A norm or its spec.
     g : array_like
-        The gradient: items of the norm's shape on the trailing axes, leading axes are batch axes. Never mutated.
+        The gradient: items of the norm's shape on the trailing axes, leading axes are batch axes. Never mutated. For a
+        `Modular` norm a mapping of its names to arrays, each one item; so are the results of all functions here.
     out : ndarray, optional
-        Where to write; same shape and dtype as g. May overlap g.
+        Where to write; same shape and dtype as g. May overlap g. For a `Modular` norm a mapping of such arrays, each
+        of which may overlap the gradient of its own name only.
     backend, nan_policy
         As in `value`.
     accuracy : float, optional
@@ -183,6 +188,10 @@ def dualize(
     >>> nk.dualize("linf", [3.0, -4.0, 0.0])
     array([ 1., -1.,  0.])
     """
+    if (blocks := product(norm)) is not None:
+        return blockwise.run(
+            blocks, g, lambda of: of.shares, out=out, backend=backend, nan_policy=nan_policy, accuracy=accuracy
+        )[0]
     made = dualize_with_value(norm, g, out=out, backend=backend, nan_policy=nan_policy, accuracy=accuracy)
     return own_type(made.array, g)
 
@@ -203,9 +212,11 @@ def lmo(norm: Norm | str | Program, g: Any, *, radius: float = 1.0, **options: A
     >>> nk.lmo("linf", [3.0, -4.0], radius=0.5)
     array([-0.5,  0.5])
     """
-    _positive(radius, "radius")
+    positive(radius, "radius")
+    if (blocks := product(norm)) is not None:
+        return blockwise.run(blocks, g, lambda of: -radius * of.shares, **options)[0]
     t = dualize_with_value(norm, g, **options).array
-    return own_type(_times(t, np.float64(-radius), t), g)
+    return own_type(times(t, np.float64(-radius), t), g)
 
 
 def steepest_descent(norm: Norm | str | Program, g: Any, *, sharpness: float = 1.0, **options: Any) -> Any:
@@ -226,25 +237,13 @@ def steepest_descent(norm: Norm | str | Program, g: Any, *, sharpness: float = 1
     >>> nk.steepest_descent("linf", [3.0, -4.0], sharpness=2.0)
     array([-3.5,  3.5])
     """
-    _positive(sharpness, "sharpness")
+    positive(sharpness, "sharpness")
+    if (blocks := product(norm)) is not None:
+        return blockwise.run(blocks, g, lambda of: -of.dual_norm / sharpness * of.shares, **options)[0]
     made = dualize_with_value(norm, g, **options)
     item_axes = made.items.items.ndim - 1
     lengths = np.asarray(-made.dual_norm / sharpness).reshape(made.items.leading + (1,) * item_axes)
-    return own_type(_times(made.array, lengths, made.array), g)
-
-
-def _times(t: Array, factor: Any, out: Array) -> Array:
-    try:
-        with np.errstate(over="raise", invalid="ignore"):
-            np.multiply(t, factor, out=out, casting="unsafe")
-    except FloatingPointError as error:
-        raise NonFiniteError(f"the step overflows {t.dtype}; give a smaller radius or a larger sharpness") from error
-    return out
-
-
-def _positive(number: float, what: str) -> None:
-    if not (isinstance(number, int | float | np.number) and 0 < number <= LARGEST):
-        raise ParameterError(f"{what} must be a positive finite number; got {number!r}")
+    return own_type(times(made.array, lengths, made.array), g)
 
 
 def evaluate(norm: Norm, x: Any) -> Any:

@@ -61,11 +61,24 @@ def _norm(norm: Norm) -> str:
         return r"\to".join(_tight(part) for part in (norm.domain, norm.codomain))  # type: ignore[attr-defined]
     if norm.name == "maximum":
         return _call(r"\max", norm.parts)  # type: ignore[attr-defined]
+    if blocks := norm.named_blocks():
+        return _modular(*blocks)
     values = [getattr(norm, field.name) for field in fields(norm)]  # type: ignore[arg-type]
     if norm.name == "lp":
         return rf"\ell_{{{_value(values[0])}}}"
     name = NAMES.get(norm.name, rf"\mathrm{{{_escaped(norm.name or type(norm).__name__)}}}")
     return _call(name, values) if values else name
+
+
+BLOCKS = 6
+"""Named parts that are shown; of more, the first ones."""
+
+
+def _modular(outer: Norm, parts: tuple[tuple[str, Norm], ...]) -> str:
+    shown = [rf"{_tight(part)}\,[W_{{\text{{{_escaped(name)}}}}}]" for name, part in parts[:BLOCKS]]
+    if len(parts) > BLOCKS:
+        shown.append(rf"\dots\text{{ ({len(parts)} in all)}}")
+    return rf"{_bracketed(outer, bool(fields(outer)))}\left({', '.join(shown)}\right)"  # type: ignore[arg-type]
 
 
 def _call(name: str, values: Iterable[Any]) -> str:

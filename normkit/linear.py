@@ -124,6 +124,19 @@ class Project(Linear):
 
 
 @dataclass(frozen=True)
+class Pick(Linear):
+    """Named arrays -> the one of a name; the adjoint puts it among zeros. Arrays are told apart before any loop."""
+
+    name: str
+    put: bool = False
+
+    @property
+    def adjoint(self) -> Pick:
+        """Put instead of take."""
+        return Pick(self.name, not self.put)
+
+
+@dataclass(frozen=True)
 class Compose(Linear):
     """x -> outer(inner(x))."""
 

@@ -34,7 +34,7 @@ class Theorem:
 
 
 def late(module: str, function: str) -> Callable[..., Any]:
-    """Bind late what looks up: evaluating a norm (`descent`), printing (`spec`, `latex`) and adding two (`calculus`).
+    """Bind late what looks up: evaluating a norm (`descent`), specs (`spec`, `latex`) and adding two (`calculus`).
 
     The layer test allows exactly these, and only through this function.
     """
@@ -44,6 +44,8 @@ def late(module: str, function: str) -> Callable[..., Any]:
 
 Decomposition = tuple["Norm", tuple[tuple[Linear | None, "Norm"], ...]]
 """Outer norm and (linear map, norm) parts of a synthesis norm."""
+Blocks = tuple["Norm", tuple[tuple[str, "Norm"], ...]]
+"""Outer norm and (name, norm) parts of a norm of named arrays."""
 
 
 @dataclass(frozen=True)
@@ -154,6 +156,10 @@ class Norm(ABC):
         """Return what bounds need to know of an operator norm (or the dual of one) without a closed form."""
         return None
 
+    def named_blocks(self) -> Blocks | None:
+        """Return (outer, ((name, N_name), ...)) with N(W) = outer(N_a(W_a), N_b(W_b), ...), if W is named arrays."""
+        return None
+
     # --- given for free ----------------------------------------------------------------------------------------------
 
     def __call__(self, x: Any) -> Any:
@@ -182,6 +188,12 @@ class Norm(ABC):
 
     def _repr_latex_(self) -> str:
         return f"$\\displaystyle {late('normkit.latex', 'latex')(self)}$"
+
+
+def as_norm(what: Norm | str) -> Norm:
+    """Return a norm as it is, or the norm that a spec names: for constructions that take either."""
+    made: Norm = late("normkit.spec", "norm")(what)
+    return made
 
 
 def children(norm: Norm) -> list[Norm]:

@@ -10,8 +10,8 @@ import numpy as np
 
 from normkit.backends import Kernel, backend
 from normkit.codegen.cache import load_program, store_program
-from normkit.codegen.plan import Missing, Operator, Plan, Program, Synthesis
-from normkit.errors import BackendError, NoClosedForm, SpecError
+from normkit.codegen.plan import Missing, Operator, Plan, Product, Program, Synthesis
+from normkit.errors import BackendError, NoClosedForm, ParameterError, SpecError
 
 if TYPE_CHECKING:
     from normkit.functional import Functional
@@ -59,8 +59,50 @@ def _own(norm: Norm) -> bool:
     return type(norm).__module__.partition(".")[0] == "normkit" and all(map(_own, children(norm)))
 
 
+def product(norm: Any) -> Product | None:
+    """Return the program of a norm of named arrays, or None for any other norm."""
+    named = getattr(norm, "named_blocks", None)  # a spec has none: it needs no SymPy to be told from one that has
+    return _product(norm) if named is not None and not isinstance(norm, type) and named() is not None else None
+
+
+@lru_cache(maxsize=64)
+def _product(norm: Norm) -> Product:
+    blocks = norm.named_blocks()
+    assert blocks is not None
+    outer, parts = blocks
+    bare = [_bare(part) for _, part in parts]
+    places = {kind: place for place, kind in enumerate(dict.fromkeys(kind for _, kind in bare))}
+    return Product(
+        str(norm),
+        tuple(name for name, _ in parts),
+        tuple(places[kind] for _, kind in bare),
+        tuple(_factor(name, part, factor) for (name, part), (factor, _) in zip(parts, bare, strict=True)),
+        tuple(map(program, places)),
+        program(outer),
+    )
+
+
+def _bare(norm: Norm) -> tuple[Any, Norm]:
+    """Return (s, N) of a part s * N; a coefficient that depends on the shape of the array stays with the norm."""
+    from normkit.norm import Scaled
+
+    return (norm.factor, norm.of) if isinstance(norm, Scaled) and norm.factor.is_number else (1, norm)
+
+
+def _factor(name: str, norm: Norm, factor: Any) -> float:
+    try:
+        number = float(factor)
+    except OverflowError:
+        number = np.inf
+    if not 0 < number < np.inf:
+        raise ParameterError(f"the scale of {name!r}, in {norm}, is no float64: its range is about 1e-308 to 1e308")
+    return number
+
+
 def derive_program(norm: Norm) -> Program:
     """Lower the value and the dual's value of a norm, and its parts if it is a synthesis norm."""
+    if norm.named_blocks() is not None:
+        raise SpecError(f"{norm} is a norm of named arrays; expected one of a single array")
     parts = norm.synthesis()
     synthesis = None
     if parts is not None:

@@ -19,6 +19,7 @@ FLOORS: dict[str, tuple[str, int]] = {
     "errors": ("shared", 0),
     "parameter": ("shared", 1),
     "linear": ("shared", 1),
+    "names": ("shared", 1),
     "functional": ("shared", 1),
     "inverse": ("shared", 1),
     # mathematics
@@ -45,6 +46,7 @@ FLOORS: dict[str, tuple[str, int]] = {
     "latex": ("mathematics", 5),
     "report": ("mathematics", 5),
     "derive": ("mathematics", 6),
+    "derive_blocks": ("mathematics", 6),
     # machines
     "codegen": ("machines", 4),
     "polar": ("machines", 5),
@@ -55,6 +57,9 @@ FLOORS: dict[str, tuple[str, int]] = {
     "textformat": ("bridge", 7),
     "formats": ("bridge", 7),
     "files": ("bridge", 7),
+    "named": ("bridge", 7),
+    "lengths": ("bridge", 7),
+    "blockwise": ("bridge", 7),
     "programs": ("bridge", 7),
     "descent": ("bridge", 7),
     "orthogonalize": ("bridge", 8),
@@ -77,8 +82,8 @@ FLOORS: dict[str, tuple[str, int]] = {
 
 NUMERIC = {"numpy", "numba", "scipy", "matplotlib", "llvmlite"}
 LATE = {("normkit.descent", "evaluate"), ("normkit.spec", "spec"), ("normkit.calculus.sums", "plus")}
-LATE |= {("normkit.latex", "latex")}
-"""What `normkit.norm.late` may bind: evaluating, printing, adding."""
+LATE |= {("normkit.latex", "latex"), ("normkit.spec", "norm")}
+"""What `normkit.norm.late` may bind: evaluating, printing, adding, reading a spec."""
 LOADING = {("normkit.registry", "normkit.catalogue"), ("normkit.registry", "normkit.calculus")}
 """The registry imports the built-in norms when it is first asked, so that they register themselves."""
 

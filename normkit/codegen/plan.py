@@ -245,6 +245,21 @@ class Program:
 
 
 @dataclass(frozen=True)
+class Product:
+    """Everything that numbers need to know of a norm of named arrays: outer(s_1 N_1(x_1), ..., s_k N_k(x_k)).
+
+    Equal norms share one program: `kinds[l]` is the place of N_l in `programs`, `scales[l]` is s_l.
+    """
+
+    spec: str
+    names: tuple[str, ...]
+    kinds: tuple[int, ...]
+    scales: tuple[float, ...]
+    programs: tuple[Program, ...]
+    outer: Program
+
+
+@dataclass(frozen=True)
 class Synthesis:
     """N(x) = inf of outer(part_1(x_1), ..., part_k(x_k)) over x = sum of linear_i(x_i); None is the identity."""
 
