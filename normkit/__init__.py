@@ -23,6 +23,7 @@ _WHERE = {
     "normkit.catalogue.atoms": ["Atoms"],
     "normkit.catalogue.lovasz": ["Lovasz"],
     "normkit.catalogue.variational": ["Box"],
+    "normkit.calculus.axes": ["Matricize", "Slices"],
     "normkit.calculus.groups": ["Groups", "SparseGroup"],
     "normkit.calculus.latent": ["Latent"],
     "normkit.calculus.modular": ["Modular"],

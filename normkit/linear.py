@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from normkit.parameter import Parameter
+from normkit.patterns import Pattern
 
 
 @dataclass(frozen=True)
@@ -102,6 +103,23 @@ class Flatten(Linear):
     def adjoint(self) -> Flatten:
         """The shape put back."""
         return Flatten(not self.restore)
+
+
+@dataclass(frozen=True)
+class Regroup(Linear):
+    """An array with its named axes in other groups: axis k of the image holds those at `groups[k]`, row by row.
+
+    The adjoint puts the array together again.
+    """
+
+    pattern: Pattern
+    groups: tuple[tuple[int, ...], ...]
+    restore: bool = False
+
+    @property
+    def adjoint(self) -> Regroup:
+        """The array put together again."""
+        return Regroup(self.pattern, self.groups, not self.restore)
 
 
 @dataclass(frozen=True)

@@ -303,10 +303,10 @@ def scale(factor: Any, norm: Norm) -> Norm:
     if not factor.is_number:
         factor = factor_terms(factor)  # SymPy multiplies 2*(n + 1) out, but not 1/(2*(n + 1)): one form for both
     # A gauge of singular values may have a coefficient of the matrix, which calculus.pairs makes; no spec can name it.
-    allowed = {n, rows, columns} if norm.ndim == 1 else {m, n}
+    allowed = {1: {n, rows, columns}, 2: {m, n}}.get(norm.ndim, set())
     if not factor.free_symbols <= allowed:
         names = sorted(map(str, factor.free_symbols - allowed))
-        known = "['n']" if norm.ndim == 1 else "['m', 'n']"
+        known = {1: "['n']", 2: "['m', 'n']"}.get(norm.ndim, "numbers only: m, n are known inside")
         raise ParameterError(f"a coefficient of {norm} may use {known}; got {', '.join(names)}")
     if not factor.is_positive or factor.is_finite is False:
         raise ParameterError(f"a norm is scaled by a positive number; got {factor}")

@@ -295,6 +295,8 @@ class Row:
 
     def fence(self, node: Tex) -> Any:
         value = self.reader.of(node.parts[0], self.bound)
+        if node.text == "⌊⌋":
+            return mpmath.floor(value)
         return abs(value) if node.text == "||" else value
 
     def letter(self, node: Tex) -> Any:

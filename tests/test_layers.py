@@ -20,6 +20,7 @@ FLOORS: dict[str, tuple[str, int]] = {
     "parameter": ("shared", 1),
     "linear": ("shared", 1),
     "names": ("shared", 1),
+    "patterns": ("shared", 1),
     "functional": ("shared", 1),
     "inverse": ("shared", 1),
     # mathematics

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from functools import cache, singledispatch
+from math import prod
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from normkit.errors import ParameterError, ShapeError
-from normkit.linear import Compose, Diagonal, Flatten, Linear, Matrix, Project, Select, Transpose, TwoSided
+from normkit.linear import Compose, Diagonal, Flatten, Linear, Matrix, Project, Regroup, Select, Transpose, TwoSided
 from normkit.parameter import Parameter
 
 Array = NDArray[np.float64]
@@ -95,6 +96,24 @@ def _(linear: Transpose, x: Array, shape: tuple[int, ...]) -> Array:
 @apply.register
 def _(linear: Flatten, x: Array, shape: tuple[int, ...]) -> Array:
     return x.reshape(shape) if linear.restore else x.reshape(-1)
+
+
+@apply.register
+def _(linear: Regroup, x: Array, shape: tuple[int, ...]) -> Array:
+    return regrouped(linear, x, shape)
+
+
+def regrouped(linear: Regroup, x: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
+    """Return x, whose last axes are the item's, with these in other groups; `shape` is that of the item as it came."""
+    lead = x.ndim - (len(linear.groups) if linear.restore else len(shape))
+    leading, sizes = x.shape[:lead], linear.pattern.sizes(shape)
+    order = [place for group in linear.groups for place in group]
+    if not linear.restore:
+        cut = x.reshape(*leading, *sizes).transpose(*range(lead), *(lead + place for place in order))
+        return cut.reshape(*leading, *(prod(sizes[place] for place in group) for group in linear.groups))
+    cut = x.reshape(*leading, *(sizes[place] for place in order))
+    back = sorted(range(len(order)), key=order.__getitem__)
+    return cut.transpose(*range(lead), *(lead + place for place in back)).reshape(*leading, *shape)
 
 
 @apply.register

@@ -9,7 +9,8 @@ from math import prod
 from random import Random
 from typing import Any
 
-from sympy import Rational
+from sympy import NDimArray, Rational
+from sympy.tensor.array.arrayop import Flatten
 
 from normkit.errors import ShapeError
 from normkit.formulas.formula import Formula
@@ -114,7 +115,7 @@ def nested(entries: list[Any], shape: tuple[int, ...]) -> Any:
 
 def flat(array: Any) -> list[Any]:
     """Return the entries of a SymPy matrix or array, row by row."""
-    return list(array)
+    return list(Flatten(array)) if isinstance(array, NDimArray) else list(array)
 
 
 def pairing(g: list[Any], t: list[Any]) -> Any:

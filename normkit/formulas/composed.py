@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from math import prod
 
 from sympy import Expr, Integer, KroneckerDelta, Max, Min, S, Sum, Tuple, sqrt, symbols
 
@@ -21,14 +22,16 @@ def _at(expr: Expr, place: Place, at: Place) -> Expr:
 @forward_stage.register
 def _(stage: Mixed, map_: DualityMap, x: Array, build: Builder, scope: Scope) -> Run:
     rows = stage.axis == "rows"
-    count, length = x.lengths if rows else x.lengths[::-1]
+    count, *lengths = x.lengths if rows else x.lengths[::-1]
     line, outer_map, inner_map = build.index(), *map_.parts
 
     def entry(at: Place) -> Expr:
         return x.entry((line, *at) if rows else (*at, line))
 
     within = (*scope, (line, count))
-    inner = forward(inner_map, Array((length,), entry, (Integer(1), length), x.nonnegative, name=x.name), build, within)
+    # A line is a vector; of the slices of an array it is a matrix, or more.
+    size = (lengths[0] if len(lengths) > 1 else Integer(1), prod(lengths[1:] or lengths, start=Integer(1)))
+    inner = forward(inner_map, Array(tuple(lengths), entry, size, x.nonnegative, name=x.name), build, within)
     # The line is the last index of its scope: as an array over the lines it is an index of its own.
     values = build.define(r"\rho" if rows else r"\gamma", inner.value, within, nonnegative=True)()
     sizes = Array((count,), lambda at: _at(values, (line,), at), (Integer(1), count), nonnegative=True, name="r")
@@ -48,15 +51,15 @@ def _(stage: Mixed, map_: DualityMap, x: Array, build: Builder, scope: Scope) ->
             return at if rows else at[::-1]
 
         def here(at: Place) -> Expr:
-            first, second = swap(at)
-            return _at(pulled.entry((second,)), (line,), (first,))
+            first, *others = swap(at)
+            return _at(pulled.entry(tuple(others)), (line,), (first,))
 
         if shares.hot is None:
             return replace(x, entry=here, nonnegative=False)
         if pulled.hot is None:
             (best,) = shares.hot
             return replace(x, entry=lambda at: KroneckerDelta(swap(at)[0], best) * here(at), nonnegative=False)
-        hot = swap((shares.hot[0], _at(pulled.hot[0], (line,), shares.hot)))
+        hot = swap((shares.hot[0], *(_at(index, (line,), shares.hot) for index in pulled.hot)))
         return one_hot(x, hot, _at(pulled.entry(pulled.hot), (line,), shares.hot))
 
     return Run(outer.value, pull)

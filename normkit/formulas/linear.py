@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from functools import singledispatch
+from math import prod
 from typing import Any
 
 from sympy import Eq, Expr, Integer, KroneckerDelta, Mod, Piecewise, Rational, S, Sum, Tuple, floor
 
 from normkit.formulas.arrays import Array, Builder, Scope
 from normkit.formulas.nodes import Inside, InverseEntry, Listed
-from normkit.linear import Compose, Diagonal, Flatten, Linear, Matrix, Project, Select, Transpose, TwoSided
+from normkit.linear import Compose, Diagonal, Flatten, Linear, Matrix, Project, Regroup, Select, Transpose, TwoSided
 from normkit.parameter import Parameter
 
 
@@ -157,6 +158,63 @@ def _(linear: Flatten, x: Array, like: Array, build: Builder, scope: Scope) -> A
     for length in x.lengths:
         count *= length
     return replace(x, size=(Integer(1), count))
+
+
+@apply.register
+def _(linear: Regroup, x: Array, like: Array, build: Builder, scope: Scope) -> Array:
+    sizes = _sizes(linear, like.lengths)
+    own = _held(linear)
+    if linear.restore:
+        lengths, there, here = like.lengths, linear.groups, own
+    else:
+        lengths, there, here = _lengths(linear.groups, sizes), own, linear.groups
+    hot = None if x.hot is None else _moved(x.hot, there, here, sizes)
+    columns: Expr = S.One
+    for length in lengths[1:] if len(lengths) > 1 else lengths:
+        columns *= length
+    size = like.size if linear.restore else (lengths[0] if len(lengths) > 1 else S.One, columns)
+
+    def entry(at: tuple[Expr, ...]) -> Expr:
+        return x.entry(_moved(at, here, there, sizes))
+
+    return replace(x, lengths=lengths, entry=entry, size=size, decreasing=False, items=None, hot=hot)
+
+
+def _held(linear: Regroup) -> tuple[tuple[int, ...], ...]:
+    """Return the places of the named axes that every axis of the array holds."""
+    ends = [sum(map(len, linear.pattern.axes[: place + 1])) for place in range(len(linear.pattern.axes))]
+    return tuple(tuple(range(end - len(held), end)) for end, held in zip(ends, linear.pattern.axes, strict=True))
+
+
+def _sizes(linear: Regroup, lengths: tuple[Expr, ...]) -> list[Expr]:
+    """Return the length of every named axis, by the lengths of the array's axes."""
+    sizes: list[Expr] = []
+    for held, length in zip(linear.pattern.axes, lengths, strict=True):
+        known = Integer(prod(axis.size for axis in held if axis.size is not None))
+        sizes += [length / known if axis.size is None else Integer(axis.size) for axis in held]
+    return sizes
+
+
+def _lengths(groups: tuple[tuple[int, ...], ...], sizes: list[Expr]) -> tuple[Expr, ...]:
+    return tuple(prod((sizes[place] for place in group), start=S.One) for group in groups)
+
+
+def _moved(at: tuple[Expr, ...], groups: tuple[tuple[int, ...], ...], into: Any, sizes: list[Expr]) -> tuple[Expr, ...]:
+    """Return a place, given by one index for every group of named axes, by one index for every group of `into`."""
+    single: dict[int, Expr] = {}
+    for index, group in zip(at, groups, strict=True):
+        rest = index - 1
+        for place in group[:0:-1]:
+            above = floor(rest / sizes[place])
+            single[place], rest = rest - sizes[place] * above, above
+        single[group[0]] = rest
+    found = []
+    for group in into:
+        position: Expr = S.Zero
+        for place in group:
+            position = position * sizes[place] + single[place]
+        found.append(position + 1)
+    return tuple(found)
 
 
 @apply.register

@@ -2,7 +2,7 @@
 
     norm     = term { "+" term }            term = [ scalar "*" ] arrow [ "/" scalar ]       arrow = atom [ "->" atom ]
     atom     = name [ "(" argument { "," argument } ")" ] | "(" norm ")"
-    argument = norm | scalar | "[" numbers "]" | "@file"
+    argument = norm | scalar | "[" numbers "]" | "@file" | "'" text "'"
     scalar   = rationals, decimals (exact), m, n, + - * / **, sqrt(...), Max(...), Min(...)
 
 The argument of ``orlicz`` and ``amemiya`` is a scalar in the variable x, which may use exp, log, sinh, cosh, ... and

@@ -13,9 +13,9 @@ from normkit.parameter import Parameter
 
 
 def signature(cls: type[Norm]) -> list[tuple[str, str]]:
-    """Return the parameters of a norm as (name, kind), kind one of norm, norms, number, numbers, lists."""
+    """Return the parameters of a norm as (name, kind), kind one of norm, norms, number, numbers, text, lists."""
     hints = get_type_hints(cls)
-    kinds: dict[Any, str] = {Norm: "norm", tuple[Norm, ...]: "norms", Parameter: "numbers", Expr: "number"}
+    kinds: dict[Any, str] = {Norm: "norm", tuple[Norm, ...]: "norms", Parameter: "numbers", Expr: "number", str: "text"}
     return [(field.name, kinds.get(hints[field.name], "lists")) for field in fields(cls)]  # type: ignore[arg-type]
 
 
@@ -58,4 +58,5 @@ def as_float(value: Expr) -> float:
 
 def kind_of(value: Any) -> str:
     """Return what an argument is, for errors."""
-    return "a norm" if isinstance(value, Norm) else "a number" if isinstance(value, Expr) else "a list"
+    kinds = ((Norm, "a norm"), (Expr, "a number"), (str, "a text"))
+    return next((kind for cls, kind in kinds if isinstance(value, cls)), "a list")

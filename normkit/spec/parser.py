@@ -31,7 +31,7 @@ Loader = Callable[[str], Any]
 
 TOKEN = re.compile(
     r"\s*(?:(?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)|(?P<arrow>->)|(?P<op>\*\*|[-+*/(),\[\]])"
-    r"|(?P<file>@[\w./~+-]+)|(?P<digest>\#[\dx]+:[0-9a-f]{8})|(?P<name>[A-Za-z_]\w*))"
+    r"|(?P<text>'[^']*'|\"[^\"]*\")|(?P<file>@[\w./~+-]+)|(?P<digest>\#[\dx]+:[0-9a-f]{8})|(?P<name>[A-Za-z_]\w*))"
 )
 
 
@@ -89,7 +89,7 @@ def _tokens(text: str) -> list[Token]:
 
 
 class _Parser:
-    """Recursive descent; every value is a Norm, a SymPy scalar, or a list of numbers."""
+    """Recursive descent; every value is a Norm, a SymPy scalar, a list of numbers, or a text in quotes."""
 
     def __init__(self, text: str, load: Loader | None) -> None:
         self.text, self.load, self.tokens, self.at, self.depth = text, load, _tokens(text), 0, 0
@@ -102,7 +102,8 @@ class _Parser:
         if self.peek().kind != "end":
             raise self.unexpected()
         if not isinstance(value, Norm):
-            raise SpecError(f"{_short(self.text)} is a number, not a norm. For a multiple write 2*spectral")
+            kind = kind_of(value)
+            raise SpecError(f"{_short(self.text)} is {kind}, not a norm. For a multiple write 2*spectral")
         return value
 
     # --- reading tokens ---
@@ -185,6 +186,8 @@ class _Parser:
             return self.number(token)
         if token.kind == "file" or token.kind == "digest":
             return self.array(token)
+        if token.kind == "text":
+            return token.text[1:-1]
         if token.text == "(":
             value = self.nested(self.sum)
             self.need(")")

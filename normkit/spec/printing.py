@@ -68,6 +68,8 @@ def _argument(value: Any) -> str:
         return ", ".join(spec(part) for part in value)
     if isinstance(value, tuple):
         return _lists(value) if _plain(value) else str(value)
+    if isinstance(value, str):
+        return f"'{value}'"
     return scalar(value) if isinstance(value, Expr) else str(value)
 
 

@@ -111,7 +111,7 @@ def shapes(norm: Norm) -> list[tuple[int, ...]]:
     ShapeError
         If it takes none of those tried.
     """
-    free = VECTORS if norm.ndim == 1 else MATRICES
+    free = {1: VECTORS, 2: MATRICES}.get(norm.ndim, [(*first, *[2] * (norm.ndim - 2)) for first in MATRICES])
     filled = (tuple(own or any_ for own, any_ in zip(norm.shape, item, strict=True)) for item in free)
     taken = [item for item in dict.fromkeys(filled) if _takes(norm, item)]
     if not taken:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from itertools import permutations
+import re
+from itertools import permutations, product
 from typing import Any
 
 import cvxpy as cp
@@ -106,3 +107,52 @@ def _(norm: Any, x: Any) -> Epigraph:
     """The support function of the base polytope, by all its vertices (Edmonds): one per order of the entries."""
     sizes = [0.0, *(float(norm.f.subs(nk.functional.n, k)) for k in range(1, x.shape[0] + 1))]
     return cp.max(np.array(list(permutations(np.diff(sizes)))) @ cp.abs(x)), []
+
+
+def spread_out(text: str, shape: tuple[int, ...]) -> tuple[list[str], list[tuple[dict[str, int], tuple[int, ...]]]]:
+    """Return the names in a pattern, and for every entry of the array (index of every name, place in the array)."""
+    axes = [part.strip("()").split() for part in re.findall(r"\([^)]*\)|\S+", text)]
+    named, runs = [], []
+    for held, length in zip(axes, shape, strict=True):
+        given = [int(part.partition("=")[2] or 0) for part in held]
+        sizes = [size or length // int(np.prod([other for other in given if other])) for size in given]
+        named += [part.partition("=")[0] for part in held]
+        runs.append(list(product(*map(range, sizes))))
+    places = product(*(range(len(run)) for run in runs))
+    return named, [
+        (dict(zip(named, (i for run, k in zip(runs, at, strict=True) for i in run[k]), strict=True)), at)
+        for at in places
+    ]
+
+
+@entry("matricize")
+def _(norm: Any, x: Any) -> Epigraph:
+    _, entries = spread_out(norm.pattern, x.shape)
+    cells = {
+        (tuple(found[name] for name in norm.rows.split()), tuple(found[name] for name in norm.cols.split())): x[at]
+        for found, at in entries
+    }
+    rows, cols = (sorted({key[side] for key in cells}) for side in (0, 1))
+    return express(norm.of, cp.bmat([[cells[row, col] for col in cols] for row in rows]))
+
+
+@entry("slices")
+def _(norm: Any, x: Any) -> Epigraph:
+    names, entries = spread_out(norm.pattern, x.shape)
+    over = norm.over.split()
+    slices: dict[tuple[int, ...], dict[tuple[int, ...], Any]] = {}
+    for found, at in entries:
+        inside = tuple(found[name] for name in names if name not in over)
+        slices.setdefault(tuple(found[name] for name in over), {})[inside] = x[at]
+    sizes = cp.Variable(len(slices), nonneg=True)
+    constraints = []
+    for place, (_, cells) in enumerate(sorted(slices.items())):
+        axes = [sorted({key[axis] for key in cells}) for axis in range(len(next(iter(cells))))]
+        if len(axes) == 1:
+            one = cp.hstack([cells[(i,)] for i in axes[0]])
+        else:
+            one = cp.bmat([[cells[i, j] for j in axes[1]] for i in axes[0]])
+        size, more = express(norm.of, one)
+        constraints += [*more, size <= sizes[place]]
+    whole, more = express(norm.outer, sizes)
+    return whole, [*constraints, *more]

@@ -9,15 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from normkit.backends.cpu.node import Array, Floats, Node, Pull
-from normkit.backends.linear import apply
+from normkit.backends.linear import apply, regrouped
 from normkit.codegen.plan import AtomicPlan
 from normkit.errors import ShapeError
-from normkit.linear import Flatten, Linear, Transpose
+from normkit.linear import Flatten, Linear, Regroup, Transpose
 
 
 @dataclass(frozen=True)
 class ViewNode(Node):
-    """inner(x transposed) or inner(x as one vector): a view where x allows one."""
+    """inner(x transposed), inner(x as one vector), inner(x in other axes): a view where x allows one."""
 
     linear: Linear
     inner: Node
@@ -25,6 +25,8 @@ class ViewNode(Node):
     def _view(self, x: Array) -> Array:
         if isinstance(self.linear, Transpose):
             return x.swapaxes(2, 3)
+        if isinstance(self.linear, Regroup):
+            return regrouped(self.linear, x, x.shape[2:])
         return x.reshape(*x.shape[:2], -1)
 
     def value(self, x: Array) -> Floats:
@@ -49,9 +51,12 @@ class ViewNode(Node):
         self._restore(view, out)
         return values
 
-    @staticmethod
-    def _restore(view: Array, out: Array) -> None:
-        if not np.may_share_memory(view, out):
+    def _restore(self, view: Array, out: Array) -> None:
+        if np.may_share_memory(view, out):
+            return
+        if isinstance(self.linear, Regroup):
+            out[...] = regrouped(self.linear.adjoint, view, out.shape[2:])
+        else:
             out[...] = view.reshape(out.shape)
 
     def texts(self, dtype: np.dtype[Any]) -> list[str]:
@@ -124,6 +129,7 @@ class AtomicNode(Node):
 
 def linear_node(linear: Linear, inner: Node) -> Node:
     """Return the node of inner(linear(x))."""
-    if isinstance(linear, Transpose) or (isinstance(linear, Flatten) and not linear.restore):
+    views = isinstance(linear, Transpose) or (isinstance(linear, Flatten | Regroup) and not linear.restore)
+    if views:
         return ViewNode(linear, inner)
     return MapNode(linear, inner)
