@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from normkit.arrays import Array, Batch, NanPolicy, check_finite, check_policy, result_array
 from normkit.codegen.plan import Missing, Plan, Product
-from normkit.errors import NoClosedForm, NonFiniteError
+from normkit.errors import NoClosedForm
 from normkit.lengths import positive, times
 from normkit.named import Named, by_name, stacked, stacks, take
 from normkit.programs import kernel, required
@@ -57,18 +57,36 @@ Rule = Callable[[Measured], Floats]
 
 def value(product: Product, mapping: Any, backend: str, nan_policy: NanPolicy) -> np.float64:
     """N(W), a scalar."""
-    return _measure(product, mapping, "the array", False, backend, nan_policy)
+    outer = required(product.outer.value)
+    sizes, top = _sizes(product, mapping, "the array", False, backend, nan_policy)
+    return np.float64(_raised(kernel(outer, sizes.dtype, backend).value(sizes[None])[0], top))
 
 
 def dual_value(product: Product, mapping: Any, backend: str, nan_policy: NanPolicy) -> np.float64:
     """N*(G), a scalar."""
-    return _measure(product, mapping, "the gradient", True, backend, nan_policy)
+    outer = required(product.outer.dual)
+    sizes, top = _sizes(product, mapping, "the gradient", True, backend, nan_policy)
+    return np.float64(_raised(kernel(outer, sizes.dtype, backend).value(sizes[None])[0], top))
 
 
-def _measure(product: Product, mapping: Any, what: str, dual: bool, backend: str, nan_policy: NanPolicy) -> np.float64:
+def dual_values(product: Product, mapping: Any, backend: str = "auto") -> Floats:
+    """N_l*(G_l) / s_l of every block, in the order of the names."""
+    sizes, top = _sizes(product, mapping, "the gradient", True, backend, "raise")
+    return np.asarray(_raised(sizes, top))
+
+
+def values(product: Product, mapping: Any, backend: str = "auto") -> Floats:
+    """s_l N_l(W_l) of every block, in the order of the names."""
+    sizes, top = _sizes(product, mapping, "the array", False, backend, "raise")
+    return np.asarray(_raised(sizes, top))
+
+
+def _sizes(
+    product: Product, mapping: Any, what: str, dual: bool, backend: str, nan_policy: NanPolicy
+) -> tuple[Floats, int]:
+    """Return (v, e): v * 2**e are the numbers of the blocks."""
     check_policy(nan_policy)
     named = take(product, mapping, what)
-    outer = required(product.outer.dual if dual else product.outer.value)
     numbers, exponents = np.empty(len(product.names)), np.zeros(len(product.names), np.int64)
     for places in stacks(product, named):
         items, plan = stacked(named, places), _plan(product, places[0], dual)
@@ -76,8 +94,7 @@ def _measure(product: Product, mapping: Any, what: str, dual: bool, backend: str
         _settle(numbers, exponents, places, items, plan, backend)
     if nan_policy == "raise":
         _check(numbers, named)
-    aligned, top = _aligned(numbers, exponents, np.array(product.scales), dual)
-    return _raised(kernel(outer, aligned.dtype, backend).value(aligned[None])[0], top)
+    return _aligned(numbers, exponents, np.array(product.scales), dual)
 
 
 def _plan(product: Product, place: int, dual: bool) -> Plan:
@@ -114,9 +131,9 @@ def _aligned(numbers: Floats, exponents: Any, scales: Floats, dual: bool) -> tup
     return np.ldexp(fractions, twos - top), top
 
 
-def _raised(number: float, top: int) -> np.float64:
+def _raised(number: Any, top: int) -> Any:
     with np.errstate(over="ignore"):
-        return np.float64(np.ldexp(number, top))
+        return np.ldexp(number, top)
 
 
 # --- maps -----------------------------------------------------------------------------------------------------------
@@ -206,14 +223,11 @@ def _shared(outer: Plan, aligned: Floats, top: int, backend: str) -> Measured:
     number = kernel(outer, aligned.dtype, backend).map(aligned[None], shares)[0]
     if np.isnan(number):
         shares[:] = np.nan
-    with np.errstate(over="ignore"):
-        return Measured(_raised(number, top), np.ldexp(aligned, top), shares[0])
+    return Measured(_raised(number, top), _raised(aligned, top), shares[0])
 
 
 def _finish(stack: _Stack, lengths: Floats, targets: list[Array | None]) -> None:
     """Multiply the maps of a stack by their lengths, and put them where they are wanted."""
-    if np.isinf(lengths).any():
-        raise NonFiniteError("the step overflows float64; give a smaller radius or a larger sharpness")
     if not np.all(lengths == 1.0):
         times(stack.maps, lengths.reshape(-1, *[1] * (stack.maps.ndim - 1)), stack.maps)
         stack.maps[lengths == 0.0] = 0.0  # no negative zeros where a block does not move

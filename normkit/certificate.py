@@ -112,25 +112,22 @@ def certify(norm: Norm | str | Program, g: Any, t: Any, *, dual_norm: Any = None
         pairs = zip(items.items, candidates.items, strict=True)
         size = np.array([upper_bound(made, u, v, backend) for u, v in pairs], dtype=np.float64)
         kind = "certified" if np.isfinite(size).all() else "estimate"
-    pairing = np.array([_pairing(u, v) for u, v in zip(items.items, candidates.items, strict=True)])
-    fields = [items.values(field) for field in bounds_of(pairing, size, upper)]
+    paired = np.array([_pairing(u, v) for u, v in zip(items.items, candidates.items, strict=True)])
+    fields = [items.values(field) for field in bounds_of(paired, size, upper)]
     return Certificate(fields[0], fields[1], fields[2], fields[3], fields[4], kind)
 
 
 def _certify_blocks(blocks: Product, g: Any, t: Any, dual_norm: Any, backend: str) -> Certificate:
     """Certify named arrays: an upper bound of every block is one of the whole, because the outer norm is monotone."""
     gradient, candidate = take(blocks, g, "the gradient"), take(blocks, t, "the candidate")
-    for place, (u, v) in enumerate(zip(gradient.arrays, candidate.arrays, strict=True)):
-        if u.shape != v.shape:
-            raise ShapeError(f"{gradient.called(place)} and the candidate differ in shape: {u.shape} and {v.shape}")
+    paired = _pair_blocks(gradient, candidate)
     upper = blockwise.dual_value(blocks, g, backend, "raise") if dual_norm is None else np.float64(dual_norm)
-    pairing = sum(_pairing(u, v) for u, v in zip(gradient.arrays, candidate.arrays, strict=True))
     kind: Kind = "exact"
     if any(isinstance(each.value, Missing) for each in (*blocks.programs, blocks.outer)):
         size, kind = _bound_blocks(blocks, gradient, candidate, backend)
     else:
         size = blockwise.value(blocks, t, backend, "raise")
-    fields = [np.float64(each[0]) for each in bounds_of(*(np.array([each]) for each in (pairing, size, upper)))]
+    fields = [np.float64(each[0]) for each in bounds_of(*(np.array([each]) for each in (paired, size, upper)))]
     return Certificate(fields[0], fields[1], fields[2], fields[3], fields[4], kind)
 
 
@@ -144,6 +141,30 @@ def _bound_blocks(blocks: Product, gradient: Named, candidate: Named, backend: s
     sizes, duals = (np.array([getattr(proof, name) for proof in proofs]) for name in ("norm", "upper"))
     whole = certify(blocks.outer, duals / scales, sizes * scales, backend=backend)
     return whole.norm, "estimate" if whole.kind == "estimate" else "certified"
+
+
+def pairing(norm: Norm | str | Program, g: Any, x: Any) -> Any:
+    """<g, x> in float64: a scalar for one item or for named arrays, an array over the batch otherwise.
+
+    Raises
+    ------
+    ShapeError, DTypeError
+        If the arrays do not fit the norm or each other.
+    """
+    if (blocks := product(norm)) is not None:
+        return _pair_blocks(take(blocks, g, "the gradient"), take(blocks, x, "the array"))
+    made = program(norm)
+    items, others = (batch(as_array(array), made.shape, made.spec) for array in (g, x))
+    if items.items.shape != others.items.shape or items.leading != others.leading:
+        raise ShapeError(f"the arrays of a pairing differ in shape: {np.shape(g)} and {np.shape(x)}")
+    return items.values(np.array([_pairing(u, v) for u, v in zip(items.items, others.items, strict=True)]))
+
+
+def _pair_blocks(gradient: Named, other: Named) -> np.float64:
+    for place, (u, v) in enumerate(zip(gradient.arrays, other.arrays, strict=True)):
+        if u.shape != v.shape:
+            raise ShapeError(f"{gradient.called(place)} and {other.what} differ in shape: {u.shape} and {v.shape}")
+    return np.float64(sum(_pairing(u, v) for u, v in zip(gradient.arrays, other.arrays, strict=True)))
 
 
 PIECE = 1 << 16

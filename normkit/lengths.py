@@ -21,6 +21,8 @@ def positive(number: Any, what: str) -> None:
 def times(t: Array, factor: Any, out: Array, what: str = "the step") -> Array:
     """Write t * factor, computed in float64, to `out`; an overflow of its dtype raises `NonFiniteError`."""
     try:
+        if np.isinf(factor).any():
+            raise FloatingPointError
         with np.errstate(over="raise", invalid="ignore"):
             np.multiply(t, factor, out=out, casting="unsafe")
     except FloatingPointError as error:
