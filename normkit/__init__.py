@@ -48,6 +48,7 @@ _WHERE = {
     "normkit.conventions": ["Convention", "Sharp", "LMO", "TrustRegion", "PowerStep"],
     "normkit.averaging": ["FrankWolfe"],
     "normkit.layerwise": ["LayerwiseSmooth"],
+    "normkit.points": ["initialize", "project"],
     "normkit.certificate": ["Certificate", "certify"],
     "normkit.cost": ["cost_class"],
     "normkit.derive": ["derive", "Derivation", "Step"],

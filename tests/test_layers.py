@@ -77,6 +77,7 @@ FLOORS: dict[str, tuple[str, int]] = {
     "conventions": ("bridge", 8),
     "averaging": ("bridge", 8),
     "layerwise": ("bridge", 8),
+    "points": ("bridge", 8),
     "testing": ("bridge", 8),
     "plot": ("bridge", 8),
     "polar_plot": ("bridge", 8),
