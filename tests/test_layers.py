@@ -81,6 +81,7 @@ FLOORS: dict[str, tuple[str, int]] = {
     "testing": ("bridge", 8),
     "plot": ("bridge", 8),
     "polar_plot": ("bridge", 8),
+    "modular": ("bridge", 9),
     "cli": ("bridge", 9),
     "__main__": ("bridge", 10),
 }
