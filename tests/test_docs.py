@@ -62,6 +62,7 @@ def test_docstring_examples_run(module: str) -> None:
     [
         "README.md",
         "docs/adding-a-norm.md",
+        "docs/modular.md",
         "docs/polar.md",
         "docs/schedules.md",
         "docs/spec-language.md",
