@@ -139,6 +139,21 @@ def test_derivations_of_three_axes_evaluate() -> None:
         assert d.text() and d.html()
 
 
+def test_columns_are_numbered_row_by_row() -> None:
+    """Weights by column tell the order of three axes in one, in numbers and in formulas."""
+    x = np.random.default_rng(9).integers(-3, 4, (2, 2, 3, 2)).astype(float)
+    weights = np.arange(1.0, 13.0)
+    norm = nk.Matricize(f"rows(l1, wlp(2, {weights.tolist()}))", "o i h w", rows="o", cols="i h w")
+    wanted = sum(np.sqrt(np.sum(weights * row**2)) for row in flattened(x))
+    turned = nk.Matricize(f"rows(l1, wlp(2, {weights.tolist()}))", "o i h w", rows="o", cols="w i h")
+    assert float(norm(x)) == pytest.approx(wanted)
+    assert float(nk.derive(norm).norm(x.tolist())) == pytest.approx(wanted)
+    assert float(nk.derive(turned).norm(x.tolist())) == pytest.approx(float(turned(x)))
+    assert abs(float(turned(x)) - wanted) > 1e-3
+    made = np.array(nk.derive(norm).dualize(x.tolist()).tolist(), dtype=float)
+    assert np.allclose(made, nk.dualize(norm, x), atol=1e-12)
+
+
 def test_laws_hold_with_four_axes() -> None:
     from normkit.testing import check_norm
 

@@ -377,11 +377,12 @@ def test_blocks_whose_dual_norm_overflows_still_have_a_map() -> None:
 
 
 def test_synthesis_parts_are_certified_by_their_witness() -> None:
-    N = nk.Modular({"a": "infconv(spectral, 2*max)", "b": "l2"}, outer="l2")
+    N = nk.Modular({"a": "infconv(spectral, 2*max)", "b": "l2"}, outer="l2", scales={"a": 3, "b": 0.5})
     G = {"a": np.array([[3.0, 1.0], [-2.0, 0.5]]), "b": np.array([1.0, 2.0])}
     certificate = nk.certify(N, G, nk.dualize(N, G))
     assert certificate.kind == "certified"
     assert certificate.holds(1e-9)
+    assert float(certificate.norm) == pytest.approx(1.0)
     with pytest.raises(nk.NoClosedForm, match="'a'"):
         N(G)
 

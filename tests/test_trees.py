@@ -164,6 +164,13 @@ def test_outputs_move_no_more_than_the_sensitivity_allows(net: Any) -> None:
         assert measure(tree(W, x)) <= tree.bound(1.0) * (1 + 1e-12)
 
 
+@pytest.mark.parametrize("atom", [Conv2d, Conv2dPositions])
+def test_both_norms_of_a_convolution_are_attained(atom: Any) -> None:
+    """A constant kernel on a constant image: every position adds as much, so that no smaller multiple is a bound."""
+    conv, kernel, x = atom("k", 1, 1, (3, 3)), np.full((1, 1, 3, 3), 0.7), np.ones((1, 6, 5))
+    assert rms(conv({"k": kernel}, x)) == pytest.approx(float(conv.measure(kernel)) * rms(x))
+
+
 def test_planted_faults_break_the_bound() -> None:
     """Sensitivities left out, masses left out: a linear chain of aligned weights moves by more than such a norm."""
 

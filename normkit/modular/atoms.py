@@ -44,7 +44,7 @@ class Atom(Module):
 
     @property
     def sensitivity(self) -> float:
-        """1: |f(w)(x)| <= |w| |x|, or f moves as x does."""
+        """1: ‖f(w)(x)‖ <= ‖w‖ ‖x‖, or f moves as x does."""
         return 1.0
 
     def scaled(self, factor: float) -> Iterator[tuple[Atom, float]]:
@@ -83,7 +83,7 @@ class Linear(Atom):
     >>> from normkit.modular import Linear, ReLU
     >>> net = Linear("head", 10, 64) @ ReLU() @ Linear("body", 64, 32)
     >>> net.norm().parts
-    {'body': norm('2*(rms->rms)'), 'head': norm('2*(rms->rms)')}
+    {'body': norm('2*rms->rms'), 'head': norm('2*rms->rms')}
     """
 
     def __init__(
@@ -125,7 +125,7 @@ class Embed(Atom):
 
 @dataclass(frozen=True, init=False)
 class Unembed(Atom):
-    """x -> W x, W (vocab, dim) in ``rms->linf``: no score moves by more than |W| |x|; its output is in linf."""
+    """x -> W x, W (vocab, dim) in ``rms->linf``: no score moves by more than ‖W‖ ‖x‖; its output is in linf."""
 
     def __init__(
         self, name: str, vocab: int = 0, dim: int = 0, mass: float = 1.0, *, shape: tuple[int, ...] | None = None
@@ -160,7 +160,7 @@ class Convolution(Atom):
 class Conv2d(Convolution):
     """A convolution in ``rms->rms`` of the flattened kernel M (out, in k l).
 
-    |y|^2 is a mean over positions of |M patch|^2, and every entry of x is in k l patches: |y| <= sqrt(n/m) sigma_1 |x|.
+    ‖y‖^2 is a mean over positions of ‖M patch‖^2, and every entry of x is in k l patches: ‖y‖ <= sqrt(n/m) sigma_1 ‖x‖.
     Zeros around the image instead of a circle make no patch larger.
     """
 
@@ -222,7 +222,7 @@ class Bias(Atom):
 
 @dataclass(frozen=True, init=False)
 class Gain(Atom):
-    """x -> g x entrywise, g (size,) in ``linf``: |g x| <= max |g_i| |x|."""
+    """x -> g x entrywise, g (size,) in ``linf``: ‖g x‖ <= max ‖g_i‖ ‖x‖."""
 
     def __init__(self, name: str, size: int = 0, mass: float = 1.0, *, shape: tuple[int, ...] | None = None) -> None:
         _set(self, name, mass, shape or (size,))
@@ -323,7 +323,7 @@ def Add() -> Bond:
 
 
 def Multiply(factor: float) -> Bond:
-    """x -> a x, of sensitivity |a|.
+    """x -> a x, of sensitivity abs(a).
 
     Raises
     ------

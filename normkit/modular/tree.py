@@ -4,14 +4,14 @@ A module maps weights and an input to an output. Its *mass* p is its share of th
 *sensitivity* c a Lipschitz constant in the input, its norm measures its weights, so that for weights of norm at most 1
 and inputs of norm at most 1, to first order,
 
-    |f(w + dw)(x) - f(w)(x)| <= |dw|,        |f(w)(x + dx) - f(w)(x)| <= c |dx|.
+    ‖f(w + dw)(x) - f(w)(x)‖ <= ‖dw‖,        ‖f(w)(x + dx) - f(w)(x)‖ <= c ‖dx‖.
 
-    M2 @ M1     p = p1 + p2,     c = c1 c2,     max(c2 (p/p1) |w1|, (p/p2) |w2|)
-    (M1, M2)    p = p1 + p2,     c = c1 + c2,   max((p/p1) |w1|, (p/p2) |w2|);  outputs are measured by the sum
+    M2 @ M1     p = p1 + p2,     c = c1 c2,     max(c2 (p/p1) ‖w1‖, (p/p2) ‖w2‖)
+    (M1, M2)    p = p1 + p2,     c = c1 + c2,   max((p/p1) ‖w1‖, (p/p2) ‖w2‖);  outputs are measured by the sum
     M1 + M2     the tuple, then the sum of the outputs
-    a * M       c = |a| c1, the norm times |a|:  a bond in front, of sensitivity |a|, not a
+    a * M       c = abs(a) c1, the norm times abs(a):  a bond in front, of sensitivity abs(a), not a
 
-Unrolled, every atom l gets one number s_l, and the norm is max s_l |w_l|: a `Modular` norm with outer norm ``linf``.
+Unrolled, every atom l gets one number s_l, and the norm is max s_l ‖w_l‖: a `Modular` norm with outer norm ``linf``.
 """
 
 from __future__ import annotations
