@@ -119,4 +119,6 @@ class Field:
             row(label, f"{rate / 1e9:.0f}")
             if rate > self.rates.get(width, 0.0):
                 self.rates[width], self.products[width] = rate, tries[label]
-        print(f"\nSciPy's OpenBLAS runs its kernels for {self.workers['numpy product float32'].ask(do='core')['core']}.")
+        print(
+            f"\nSciPy's OpenBLAS runs its kernels for {self.workers['numpy product float32'].ask(do='core')['core']}."
+        )
