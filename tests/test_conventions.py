@@ -62,7 +62,7 @@ CASES: list[tuple[nk.Convention, Any, float | None]] = [
 
 
 @pytest.mark.parametrize("outer", ["linf", "l2", "l1"])
-@pytest.mark.parametrize(("convention", "penalty", "radius"), CASES, ids=lambda case: str(case)[:40])
+@pytest.mark.parametrize(("convention", "penalty", "radius"), CASES, ids=[str(case[0]) for case in CASES])
 def test_steps_are_the_solvers_minimisers(convention: Any, penalty: Any, radius: Any, outer: str) -> None:
     G = gradients(factor=0.3)
     D = convention.step(nk.Modular(PARTS, outer, SCALES), None, G)
