@@ -366,7 +366,12 @@ def test_a_killed_run_leaves_no_half_file(tmp_path: Path, cache: Path, kill: sig
         *REFERENCE,
     ]
     run = subprocess.Popen(
-        command, cwd=tmp_path, env=environment(cache), stderr=subprocess.PIPE, stdout=subprocess.PIPE
+        command,
+        cwd=tmp_path,
+        env=environment(cache),
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # what runs in the background ignores it
     )
     deadline = time.monotonic() + 60
     while not list(tmp_path.glob(".u.csv.*.part")):
