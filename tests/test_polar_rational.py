@@ -313,6 +313,30 @@ def test_the_smallest_singular_value_is_measured_again(dtype, accuracy, most):
     assert done.steps <= most
 
 
+@pytest.mark.parametrize("scale", [37.0, 1 / 37.0])
+def test_a_scale_costs_no_step(scale):
+    """The first step divides by `upper`: in the shift of R and in the weights of both terms."""
+    X = build((150, 160), np.geomspace(1, 1e-2, 150))
+    plain, scaled = np.empty_like(X), np.empty_like(X)
+    one = qdwh(X, plain, lower=1e-2, upper=1.0, accuracy=1e-6)
+    other = qdwh(scale * X, scaled, lower=1e-2 * scale, upper=scale, accuracy=1e-6)
+    assert one.steps == other.steps == 3
+    assert other.residual == pytest.approx(one.residual, rel=1e-3)
+    np.testing.assert_allclose(scaled, plain, rtol=0, atol=1e-9)
+
+
+def test_the_cubic_step_is_centred():
+    """What it leaves of singular values x, x^2 = 1 - e, is 3/8 (e^2 - mean of e^2): nothing in the mean."""
+    X = build((150, 150), np.geomspace(1, 3e-2, 150))
+    out = np.empty_like(X)
+    done = qdwh(X, out, lower=3e-2, upper=1.0, accuracy=1e-5)
+    apart = 1 - np.linalg.svd(out, compute_uv=False)
+    spread = np.sqrt(np.mean(apart**2))
+    assert spread > 1e-10
+    assert abs(apart.mean()) < 0.05 * spread
+    assert error(out, by_svd(X)) <= 0.5 * done.residual
+
+
 def test_steps_stop_where_a_direction_is_below_the_floor():
     X = build((150, 150), np.r_[np.geomspace(1, 0.1, 149), 1e-6])
     with pytest.raises(np.linalg.LinAlgError, match="rank deficient"):
