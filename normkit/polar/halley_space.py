@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -14,7 +13,8 @@ from normkit.backends.cpu.blas_threads import single_threaded_blas
 from normkit.backends.cpu.team import shared
 from normkit.polar import halley, halley_plans
 from normkit.polar.cholesky import BLOCK, SLAB, STRIPE
-from normkit.polar.workspace import GRAIN, KEPT, start_vector
+from normkit.polar.kept import Last, kept
+from normkit.polar.workspace import GRAIN, start_vector
 
 Array = NDArray[Any]
 PROBES = 32
@@ -181,17 +181,9 @@ def ends_of(vectors: tuple[Array, ...], count: int, m: int) -> tuple[float, floa
     return (lower, upper) if lower else None
 
 
-_kept = threading.local()
+_last = Last()
 
 
 def halley_space(m: int, n: int, threads: int = 0) -> HalleySpace:
     """Return room for matrices of a shape, for so many threads or all: what this thread used last, if it fits."""
-    key = (m, n, threads or team.members(1 + m * m * n // GRAIN))
-    if getattr(_kept, "key", None) != key:
-        _kept.key = _kept.space = None
-        made = HalleySpace(*key)
-        if made.nbytes > KEPT:
-            return made
-        _kept.key, _kept.space = key, made
-    space: HalleySpace = _kept.space
-    return space
+    return kept(_last, HalleySpace, m, n, threads or team.members(1 + m * m * n // GRAIN))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,8 @@ from normkit.polar import reduction
 from normkit.polar.cholesky import BLOCK, SLAB, STRIPE
 from normkit.polar.halley_plans import ROUNDOFF, SHARE
 from normkit.polar.halley_space import HalleySpace, ends_of, krylov
-from normkit.polar.workspace import GRAIN, KEPT
+from normkit.polar.kept import Last, kept
+from normkit.polar.workspace import GRAIN
 
 Array = NDArray[Any]
 Triangle = tuple[Array, Array, Array]
@@ -85,17 +85,9 @@ class LongSpace:
         return ended.steps, flops + ended.flops + 2.0 * float(m) * m * n, ended.residual
 
 
-_kept = threading.local()
+_last = Last()
 
 
 def long_space(m: int, n: int, threads: int = 0) -> LongSpace:
     """Return room for matrices of a shape, for so many threads or all: what this thread used last, if it fits."""
-    key = (m, n, threads or team.members(1 + m * m * n // GRAIN))
-    if getattr(_kept, "key", None) != key:
-        _kept.key = _kept.space = None
-        made = LongSpace(*key)
-        if made.nbytes > KEPT:
-            return made
-        _kept.key, _kept.space = key, made
-    space: LongSpace = _kept.space
-    return space
+    return kept(_last, LongSpace, m, n, threads or team.members(1 + m * m * n // GRAIN))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, NamedTuple
@@ -15,11 +14,10 @@ from normkit.backends.cpu.blas_threads import single_threaded_blas
 from normkit.backends.cpu.lines import frozen
 from normkit.polar import adaptive, chains, entries, looks, moves, products
 from normkit.polar.given import Given
+from normkit.polar.kept import Last, kept
 
 Array = NDArray[Any]
 
-KEPT = 1 << 28
-"""Bytes of the largest workspace that a thread keeps."""
 GRAIN = 1 << 18
 """Multiplications of a product below which a second thread costs more than it saves."""
 BRIEF = 128
@@ -193,20 +191,12 @@ def _packed(m: int, n: int, precision: Precision) -> tuple[Array, Array]:
     return buffer(left), buffer(right)
 
 
-_kept = threading.local()
+_last = Last()
 
 
 def workspace(m: int, n: int, precision: Precision, on_gram: bool) -> Workspace:
     """Return room for matrices of a shape: what this thread used last, if it fits."""
-    key = (m, n, precision, on_gram)
-    if getattr(_kept, "key", None) != key:
-        _kept.key = _kept.space = None
-        made = Workspace(m, n, precision, on_gram)
-        if made.nbytes > KEPT:
-            return made
-        _kept.key, _kept.space = key, made
-    space: Workspace = _kept.space
-    return space
+    return kept(_last, Workspace, m, n, precision, on_gram)
 
 
 def transfer(A: Array, B: Array, plain: bool, factors: tuple[float, float] = (1.0, 1.0)) -> None:
