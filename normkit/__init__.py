@@ -57,6 +57,8 @@ _WHERE = {
         "BackendError", "MissingExtra", "NoClosedForm", "UnsafeSchedule",
     ],
 }  # fmt: skip
+_PACKAGES = ("modular", "optim")
+"""Packages that are reached as attributes, too."""
 _HOME = {name: module for module, names in _WHERE.items() for name in names}
 __all__ = sorted(_HOME)
 
@@ -73,6 +75,8 @@ sys.modules[__name__].__class__ = _Package
 
 
 def __getattr__(name: str) -> Any:
+    if name in _PACKAGES:
+        return import_module(f"normkit.{name}")
     if name not in _HOME:
         raise AttributeError(f"module 'normkit' has no attribute {name!r}")
     return getattr(import_module(_HOME[name]), name)

@@ -63,12 +63,24 @@ class FrankWolfe(Convention):
 
     def _blocks(self, blocks: Product, W: Any, G: Any, options: dict[str, Any]) -> dict[str, Any]:
         weights = take(blocks, W, "the weights")
-        length = -self.rate * self.radius
-        made, _ = blockwise.run(blocks, G, lambda of: length * of.shares, **options)
+        made, _ = blockwise.run(blocks, G, lambda of: self.lengths(of, blocks.names), **options)
         steps = take(blocks, made, "the step")
         for place, (t, w) in enumerate(zip(steps.arrays, weights.arrays, strict=True)):
             self._averaged(t, w, weights.called(place), 1.0)
         return made
+
+    def lengths(self, of: blockwise.Measured, names: tuple[str, ...]) -> Any:
+        """Return -rate * radius * c_l."""
+        return -self.rate * self.radius * of.shares
+
+    @property
+    def shrink(self) -> float:
+        """The rate."""
+        return self.rate
+
+    def apart(self, outer: str) -> bool:
+        """Tell whether the outer norm is linf, whose shares are 1."""
+        return outer == "linf"
 
     def _averaged(self, t: Array, w: Array, what: str, length: float) -> Array:
         """Write length * t - rate * w to t."""

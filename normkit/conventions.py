@@ -46,6 +46,25 @@ class Convention(ABC):
         """Return what is added to W; options as in `normkit.dualize`."""
 
     @abstractmethod
+    def lengths(self, of: blockwise.Measured, names: tuple[str, ...]) -> Any:
+        """Return the length of every block's step along its dualize map, in its own scaled norm; negative is downhill.
+
+        What `step` adds to the block l of a norm of named arrays is lengths_l / s_l times t_l, less `shrink` times W_l.
+        """
+
+    @property
+    def shrink(self) -> float:
+        """The share of the weights that a step takes away: 0, except for averaged steps."""
+        return 0.0
+
+    def apart(self, outer: str) -> bool:
+        """Tell whether under an outer norm, given as its spec, the length of a block depends on that block alone.
+
+        Such steps need no look at the other blocks: a model can be stepped array by array.
+        """
+        return False
+
+    @abstractmethod
     def guaranteed(self, norm: Norm | str, W: Any, G: Any, *, smoothness: float) -> Any:
         """Return `decrease` as a number: a lower bound of f(W) - f(W + step) if the smoothness is at least that of f.
 
@@ -77,10 +96,12 @@ def _compiled(expr: Expr, letters: tuple[Symbol, ...]) -> Callable[..., Any]:
     return function(scalar(expr.xreplace(dict(zip(letters, names, strict=True))), names))
 
 
-def along(norm: Norm | str, G: Any, radius: Callable[[Any], Any], rule: blockwise.Rule, options: dict[str, Any]) -> Any:
-    """Return -r t: r = radius(N*(G)), item by item, or what a rule gives the blocks of a norm of named arrays."""
+def along(
+    norm: Norm | str, G: Any, radius: Callable[[Any], Any], convention: Convention, options: dict[str, Any]
+) -> Any:
+    """Return -r t: r = radius(N*(G)), item by item, or the lengths that a convention gives the blocks of a model."""
     if (blocks := product(norm)) is not None:
-        return blockwise.run(blocks, G, rule, **options)[0]
+        return blockwise.run(blocks, G, lambda of: convention.lengths(of, blocks.names), **options)[0]
     made = dualize_with_value(norm, G, **options)
     item = made.items.items.ndim - 1
     lengths = np.broadcast_to(-radius(made.dual_norm), made.items.leading).reshape(made.items.leading + (1,) * item)
@@ -104,7 +125,11 @@ class Radial(Convention):
 
     def step(self, norm: Norm | str, W: Any, G: Any, **options: Any) -> Any:
         """Return -r t; W is not looked at, and may be None."""
-        return along(norm, G, self._radius, lambda of: -self._radius(of.dual_norm) * of.shares, options)
+        return along(norm, G, self._radius, self, options)
+
+    def lengths(self, of: blockwise.Measured, names: tuple[str, ...]) -> Any:
+        """Return -r c_l: one radius r, shared out by the dualize map c of the outer norm."""
+        return -self._radius(of.dual_norm) * of.shares
 
     def guaranteed(self, norm: Norm | str, W: Any, G: Any, *, smoothness: float) -> Any:
         """Return `decrease` as a number."""
@@ -144,6 +169,10 @@ class Sharp(Radial):
 
         return of.dual_norm / of.sharpness
 
+    def apart(self, outer: str) -> bool:
+        """Tell whether the outer norm is l2, whose shares are d_l / N*(G)."""
+        return outer == "l2"
+
     def _symbols(self) -> dict[Symbol, float]:
         from normkit import guarantees as of
 
@@ -174,6 +203,10 @@ class LMO(Radial):
         from normkit import guarantees as of
 
         return of.radius
+
+    def apart(self, outer: str) -> bool:
+        """Tell whether the outer norm is linf, whose shares are 1."""
+        return outer == "linf"
 
     def _symbols(self) -> dict[Symbol, float]:
         from normkit import guarantees as of
@@ -212,6 +245,10 @@ class TrustRegion(Radial):
         from normkit import guarantees as of
 
         return Min(of.dual_norm / of.sharpness, of.radius) if self.sharpness else of.radius
+
+    def apart(self, outer: str) -> bool:
+        """Tell whether this is `LMO` under linf."""
+        return outer == "linf" and not self.sharpness
 
     def _symbols(self) -> dict[Symbol, float]:
         from normkit import guarantees as of

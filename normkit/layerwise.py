@@ -72,15 +72,18 @@ class LayerwiseSmooth(Convention):
 
     def step(self, norm: Norm | str, W: Any, G: Any, **options: Any) -> Any:
         """Return -r_l t_l of every layer; W is not looked at, and may be None."""
-        blocks = product(norm)
-        constants = self._constants(None if blocks is None else blocks.names)
-        return along(
-            norm,
-            G,
-            lambda dual_norm: self._at(self.length, dual_norm, constants),
-            lambda of: -self._at(self.length, of.dual_norms, constants),
-            options,
-        )
+        if (blocks := product(norm)) is not None:
+            self._constants(blocks.names)
+        return along(norm, G, lambda dual: self._at(self.length, dual, self._constants(None)), self, options)
+
+    def lengths(self, of: blockwise.Measured, names: tuple[str, ...]) -> Any:
+        """Return -r_l of every layer; `names` may be some of those that the constants are given for."""
+        constants = tuple(self._held(name, names) for name in ("L0", "L1"))
+        return -self._at(self.length, of.dual_norms, constants)
+
+    def apart(self, outer: str) -> bool:
+        """Tell that every layer goes by itself, whatever the outer norm is."""
+        return True
 
     def guaranteed(self, norm: Norm | str, W: Any, G: Any, *, smoothness: float | None = None) -> Any:
         """Return the sum of `decrease` over the layers as a number; the constants are the convention's own."""
@@ -101,10 +104,13 @@ class LayerwiseSmooth(Convention):
 
     def _constant(self, name: str, names: tuple[str, ...] | None) -> Any:
         held = getattr(self, name)
-        if not isinstance(held, tuple):
-            return float(held)
-        given = dict(held)
-        if names is None or given.keys() != set(names):
+        if isinstance(held, tuple) and (names is None or dict(held).keys() != set(names)):
             wanted = "a number for a norm of one array" if names is None else f"the names of the norm, {list(names)}"
-            raise ParameterError(f"{name} has the names {list(given)}; expected {wanted}")
-        return np.array([given[each] for each in names], dtype=np.float64)
+            raise ParameterError(f"{name} has the names {list(dict(held))}; expected {wanted}")
+        return self._held(name, names or ())
+
+    def _held(self, name: str, names: tuple[str, ...]) -> Any:
+        """Return the number of a constant, or those of some names."""
+        held = getattr(self, name)
+        given = dict(held) if isinstance(held, tuple) else {}
+        return np.array([given[each] for each in names], dtype=np.float64) if given else float(held)

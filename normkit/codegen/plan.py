@@ -6,8 +6,8 @@ take the rows and columns `m`, `n` of the array that their stage sees, so one pl
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from normkit.linear import Linear
 from normkit.parameter import Parameter
@@ -257,6 +257,16 @@ class Product:
     scales: tuple[float, ...]
     programs: tuple[Program, ...]
     outer: Program
+
+    def only(self, places: Sequence[int], outer: Program | None = None) -> Product:
+        """Return the norm of some of the blocks, with the same outer norm or another one."""
+        return replace(
+            self,
+            names=tuple(self.names[place] for place in places),
+            kinds=tuple(self.kinds[place] for place in places),
+            scales=tuple(self.scales[place] for place in places),
+            outer=outer or self.outer,
+        )
 
 
 @dataclass(frozen=True)

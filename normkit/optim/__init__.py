@@ -1,0 +1,35 @@
+"""Stateful updates of named arrays around a norm's steepest descent.
+
+method.py      what an update is made of: norm, convention, momentum, decay, pipelines
+engine.py      one step, array by array where the convention allows it
+optimizer.py   `SteepestDescent`: method, learning rate and state together, on dicts of NumPy arrays
+momentum.py, variance.py, decay.py, schedules.py    the parts, as values
+pipeline.py    updates that are no norm's steepest descent
+state.py       saved and restored bit for bit
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+_WHERE = {
+    "normkit.optim.optimizer": ["SteepestDescent"],
+    "normkit.optim.stage": ["Stage"],
+    "normkit.optim.momentum": ["Momentum", "EMA", "HeavyBall", "LionMomentum"],
+    "normkit.optim.variance": ["MVR1", "MVR2"],
+    "normkit.optim.decay": ["Decay", "Decoupled", "Independent", "Coupled", "SpectralClipped", "FrankWolfeDecay"],
+    "normkit.optim.pipeline": ["Pipeline"],
+}
+_HOME = {name: module for module, names in _WHERE.items() for name in names}
+__all__ = sorted(_HOME)
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME:
+        return getattr(import_module(_HOME[name]), name)
+    raise AttributeError(f"module 'normkit.optim' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

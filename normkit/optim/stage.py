@@ -1,0 +1,122 @@
+"""A stage of an update: from a direction to a direction, with arrays that it keeps from step to step."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, MutableMapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from normkit.arrays import Array
+from normkit.errors import ParameterError
+
+HALF = ("float16", "bfloat16")
+CHUNK = 1 << 16
+"""Entries that are combined at a time, so that what is in between stays in the cache."""
+
+
+class Slots:
+    """The arrays that a stage keeps for one array of weights, by name; `prefix` tells stages apart."""
+
+    def __init__(self, held: MutableMapping[str, Array], prefix: str = "") -> None:
+        self._held, self._prefix = held, prefix
+
+    def __contains__(self, name: str) -> bool:
+        return self._prefix + name in self._held
+
+    def __getitem__(self, name: str) -> Array:
+        return self._held[self._prefix + name]
+
+    def __setitem__(self, name: str, array: Array) -> None:
+        self._held[self._prefix + name] = array
+
+    def zeros(self, name: str, like: Array) -> Array:
+        """Return a kept array, at first zeros in the shape of another; float32 where that one is of half precision."""
+        if name not in self:
+            self[name] = np.zeros(like.shape, wide(like.dtype))
+        return self[name]
+
+
+@dataclass(frozen=True)
+class At:
+    """What a stage may look at beside the direction.
+
+    Attributes
+    ----------
+    name : str
+        The name of the array.
+    step : int
+        1 at the first step.
+    lr : float
+        The learning rate of this step.
+    weights : ndarray
+        The weights before the step.
+    previous : ndarray or None
+        For `MVR2`, the gradient at the weights before the last step on the present batch.
+    loss : float or None
+        The loss before the step.
+    loss_at : callable or None
+        The loss with other weights in place of these.
+    accuracy : float or None
+        What orthogonalization may miss, as in `normkit.dualize`.
+    """
+
+    name: str
+    step: int
+    lr: float
+    weights: Array
+    previous: Array | None = None
+    loss: float | None = None
+    loss_at: Callable[[Array], float] | None = None
+    accuracy: float | None = None
+
+
+class Stage(ABC):
+    """A frozen value; all its state is in slots. The direction that comes in is never written to."""
+
+    needs: tuple[str, ...] = ()
+    """Fields of `At` that must be given."""
+
+    @abstractmethod
+    def apply(self, u: Array, slots: Slots, at: At) -> Array:
+        """Return the next direction: a new array, or a slot, which the next stage does not write to either."""
+
+    def check(self, at: At) -> None:
+        """Raise `ParameterError` for what is missing of `needs`."""
+        for field in self.needs:
+            if getattr(at, field) is None:
+                how = {"loss_at": "loss= as a function of the weights"}.get(field, f"{field}=")
+                raise ParameterError(f"{type(self).__name__} needs {how} at every step; give it to step()")
+
+
+def wide(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """Return the dtype in which something is kept: float32 for those of half precision."""
+    return np.dtype(np.float32) if dtype.name in HALF else dtype
+
+
+def combine(out: Array, a: float, x: Array, b: float, y: Array) -> Array:
+    """Write a x + b y to `out`, which may be x or y, in the wider of the dtypes of x and y, and return it.
+
+    Where a is 0, x is not looked at.
+    """
+    dtype = wide(np.result_type(x.dtype, y.dtype) if x.dtype != y.dtype else x.dtype)
+    for into, of_x, of_y in _chunks(out, x, y):
+        first = np.multiply(of_y, b, dtype=dtype)
+        if a == 1.0:
+            first += of_x
+        elif a != 0.0:
+            first += np.multiply(of_x, a, dtype=dtype)
+        into[...] = first
+    return out
+
+
+def _chunks(*arrays: Array) -> Iterator[tuple[Array, ...]]:
+    """Yield views of the same entries of arrays of one shape, of a size that stays in the cache."""
+    if not all(array.flags.c_contiguous for array in arrays):
+        yield arrays
+        return
+    flat = [array.reshape(-1) for array in arrays]
+    for start in range(0, flat[0].size, CHUNK):
+        yield tuple(array[start : start + CHUNK] for array in flat)
