@@ -693,13 +693,13 @@ def test_certificates_do_not_trust_the_map(monkeypatch: pytest.MonkeyPatch) -> N
     assert nk.certify("spectral", G, nk.dualize("spectral", G)).holds(1e-10)
     sound = lift.polar_factor
 
-    def turned(batch: Any, rank_eps: float, out: Any, accuracy: float | None = None) -> Any:
-        sums = sound(batch, rank_eps, out, accuracy)
+    def turned(batch: Any, rank_eps: float, out: Any, *options: Any) -> Any:
+        sums = sound(batch, rank_eps, out, *options)
         out[:, 0] *= -1
         return sums
 
-    def stretched(batch: Any, rank_eps: float, out: Any, accuracy: float | None = None) -> Any:
-        sums = sound(batch, rank_eps, out, accuracy)
+    def stretched(batch: Any, rank_eps: float, out: Any, *options: Any) -> Any:
+        sums = sound(batch, rank_eps, out, *options)
         out *= 1.01
         return sums
 
@@ -711,15 +711,22 @@ def test_certificates_do_not_trust_the_map(monkeypatch: pytest.MonkeyPatch) -> N
     assert nk.certify("spectral", G, nk.dualize("spectral", G)).holds(1e-10)
 
 
-def test_the_seam_returns_pairings() -> None:
+@pytest.mark.parametrize("shape", [(40, 56), (256, 192)], ids=str)
+def test_the_seam_returns_pairings_of_the_factor_and_multiplies_it_by_a_gain(shape: tuple[int, int]) -> None:
     from normkit.polar import polar_factor
+    from normkit.polar.given import Given
 
-    batch = np.stack([matrix((40, 56), np.geomspace(1, low, 40), np.float32) for low in (0.5, 1e-3)])
+    spectra = [np.geomspace(1, low, min(shape)) for low in (0.5, 1e-3)]
+    batch = np.stack([matrix(shape, spectrum, np.float32) for spectrum in spectra])
+    far, gain = np.array([3, -2]), np.array([2.5, 0.0])
     for accuracy in (0.1, None):
-        out = np.empty_like(batch)
+        out, scaled = np.empty_like(batch), np.empty_like(batch)
         sums = polar_factor(batch, 2.0**-23, out, accuracy)
         np.testing.assert_allclose(sums, np.sum(batch.astype(np.float64) * out, axis=(1, 2)), rtol=1e-6)
         assert all(np.linalg.norm(T, 2) <= 1 + 1e-6 for T in out)
+        moved = np.ldexp(batch, far[:, None, None])
+        np.testing.assert_array_equal(polar_factor(Given(moved, far), 2.0**-23, scaled, accuracy, gain), sums)
+        np.testing.assert_allclose(scaled, out * gain[:, None, None].astype(np.float32), rtol=1e-6)
 
 
 # --- threads ------------------------------------------------------------------------------------------------------

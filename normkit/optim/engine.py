@@ -34,13 +34,13 @@ MASTER = "master"
 class Moved:
     """What a watcher sees of a stack of arrays before their weights change.
 
-    `steps` are what is added to decayed weights, `lengths` their lengths along the dualize maps, signed, times the
-    learning rate, in the scaled norms; `dual_norms` are d_l.
+    `maps` are the dualize maps t_l of the directions. What is added to decayed weights is lengths_l / s_l times
+    t_l: the lengths are signed, in the scaled norms, and times the learning rate. `dual_norms` are d_l.
     """
 
     names: tuple[str, ...]
     directions: Sequence[Array]
-    steps: Sequence[Array]
+    maps: Sequence[Array]
     lengths: NDArray[np.float64]
     dual_norms: NDArray[np.float64]
     product: Product
@@ -142,22 +142,19 @@ def move(
 ) -> None:
     """Step the arrays of a part of the norm, by the convention or by given lengths of the dualize maps."""
     directions = {name: direction(method, clock, arrays, name) for name in part.names}
-    measured: list[blockwise.Measured] = []
-    used: list[NDArray[np.float64]] = []
-
-    def rule(of: blockwise.Measured) -> NDArray[np.float64]:
-        asked = method.convention.lengths(of, part.names) if lengths is None else lengths
-        measured.append(of)
-        used.append(np.asarray(asked * clock.lr))
-        return used[0]
-
-    steps, _ = blockwise.run(part, directions, rule, accuracy=method.accuracy, backend=method.backend)
+    scales = np.array(part.scales)
+    # The maps come back as they are: their lengths are multiplied in where they are added to the weights.
+    maps, measured = blockwise.run(
+        part, directions, lambda of: scales, accuracy=method.accuracy, backend=method.backend
+    )
+    asked = method.convention.lengths(measured, part.names) if lengths is None else lengths
+    used = np.asarray(asked * clock.lr)
     if clock.watch is not None:
-        made = [steps[name] for name in part.names]
-        clock.watch(Moved(part.names, list(directions.values()), made, used[0], measured[0].dual_norms, part))
+        made = [maps[name] for name in part.names]
+        clock.watch(Moved(part.names, list(directions.values()), made, used, measured.dual_norms, part))
     shrink = method.convention.shrink * clock.lr
-    for name in part.names:
-        put(method.decay, clock, arrays, name, 1.0, steps.pop(name), shrink)
+    for name, factor in zip(part.names, (used / scales).tolist(), strict=True):
+        put(method.decay, clock, arrays, name, factor, maps.pop(name), shrink)
 
 
 def direction(method: Method, clock: Clock, arrays: Arrays, name: str) -> Array:

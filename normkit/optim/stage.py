@@ -10,11 +10,13 @@ from typing import Any
 import numpy as np
 
 from normkit.arrays import Array
-from normkit.errors import ParameterError
+from normkit.errors import NonFiniteError, ParameterError
 
 HALF = ("float16", "bfloat16")
 CHUNK = 1 << 16
 """Entries that are combined at a time, so that what is in between stays in the cache."""
+LARGE = 1 << 18
+"""Entries from which on threads share an array."""
 
 
 class Slots:
@@ -100,16 +102,39 @@ def combine(out: Array, a: float, x: Array, b: float, y: Array) -> Array:
     """Write a x + b y to `out`, which may be x or y, in the wider of the dtypes of x and y, and return it.
 
     Where a is 0, x is not looked at.
+
+    Raises
+    ------
+    NonFiniteError
+        If a result overflows that dtype.
     """
+    if _loops(out, x, y):
+        from normkit.backends.cpu.blends import blend
+
+        if not blend(out.reshape(-1), a, x.reshape(-1), b, y.reshape(-1)):
+            raise NonFiniteError(f"a step overflows {out.dtype}; give a smaller learning rate")
+        return out
     dtype = wide(np.result_type(x.dtype, y.dtype) if x.dtype != y.dtype else x.dtype)
-    for into, of_x, of_y in _chunks(out, x, y):
-        first = np.multiply(of_y, b, dtype=dtype)
-        if a == 1.0:
-            first += of_x
-        elif a != 0.0:
-            first += np.multiply(of_x, a, dtype=dtype)
-        into[...] = first
+    try:
+        with np.errstate(over="raise"):
+            for into, of_x, of_y in _chunks(out, x, y):
+                first = np.multiply(of_y, b, dtype=dtype)
+                if a == 1.0:
+                    first += of_x
+                elif a != 0.0:
+                    first += np.multiply(of_x, a, dtype=dtype)
+                into[...] = first
+    except (FloatingPointError, OverflowError) as error:
+        raise NonFiniteError(f"a step overflows {dtype}; give a smaller learning rate") from error
     return out
+
+
+def _loops(*arrays: Array) -> bool:
+    """Tell whether arrays are large enough for threads, and of a kind that compiled loops take."""
+    first = arrays[0]
+    return first.size >= LARGE and all(
+        array.dtype == first.dtype and array.dtype.char in "fd" and array.flags.c_contiguous for array in arrays
+    )
 
 
 def _chunks(*arrays: Array) -> Iterator[tuple[Array, ...]]:

@@ -67,6 +67,17 @@ def reads_in_place(shape: tuple[int, int, int], dtype: np.dtype[Any], asked: Tas
     return plan[0].method in PRODUCTS or read_in_place(plan[0].method, *shape[1:])
 
 
+def iterates(sides: tuple[int, int], dtype: np.dtype[Any], asked: Task) -> bool:
+    """Tell whether one matrix is tried by compiled loops first, and is of a size for which a pass more of these pays.
+
+    It does not depend on how many there are: a batch gives the same bits as its matrices alone.
+    """
+    if sides[0] * sides[1] < STRIP or min(sides) <= planner.SMALL:
+        return False
+    plan = planner.attempts(*sides, dtype.name, asked.accuracy, asked.method)
+    return plan[0].method in (*PRODUCTS, "qdwh")
+
+
 def _factored_at_once(shape: tuple[int, int, int], dtype: np.dtype[Any], asked: Task) -> bool:
     """Tell whether matrices are so small that factorizations in compiled loops are the fastest."""
     m, n = sorted(shape[1:])

@@ -16,7 +16,8 @@ from normkit.backends.cpu.scaling import normalized
 from normkit.backends.cpu.svd import largest_singular_values, singular_values
 from normkit.backends.precision import rank_tolerance
 from normkit.codegen.plan import Plan, ReducePlan
-from normkit.polar import polar_factor
+from normkit.polar import polar_factor, read_in_place
+from normkit.polar.given import given
 
 
 @dataclass(frozen=True)
@@ -88,17 +89,15 @@ class LiftNode(Node):
 
     def map(self, x: Array, coefficients: Floats, out: Array) -> Floats:
         """Take the orthogonal polar factor where inner's map is one number."""
-        batch, e, bad = _prepared(x)
+        batch = x.reshape(-1, *x.shape[2:])
         slope = self._slope(batch)
         if slope is None:
             return super().map(x, coefficients, out)
         written = out.reshape(batch.shape)
         direct = np.may_share_memory(written, out)
-        sums = polar_factor(batch, self.eps, written, self.accuracy)
-        with np.errstate(all="ignore"):
-            gain = (coefficients.reshape(-1, 1, 1) * slope).astype(x.dtype)
-        if not np.all(gain == 1):
-            written *= gain
+        apart = not np.may_share_memory(written, batch)
+        matrices, e, bad = given(batch, x.dtype, apart and read_in_place(batch.shape, x.dtype, self.eps, self.accuracy))
+        sums = polar_factor(matrices, self.eps, written, self.accuracy, coefficients.reshape(-1) * slope)
         if not direct:
             out[...] = written.reshape(x.shape)
         return _finished(x, slope * sums, e, bad)
