@@ -45,6 +45,7 @@ _WHERE = {
     "normkit.compiled": ["Compiled", "compile"],
     "normkit.orthogonalize": ["polar", "polar_report", "polar_plan", "PolarReport", "PolarPlan"],
     "normkit.bounds": ["Bounds", "bounds"],
+    "normkit.modular.rules": ["Rules"],
     "normkit.conventions": ["Convention", "Sharp", "LMO", "TrustRegion", "PowerStep"],
     "normkit.averaging": ["FrankWolfe"],
     "normkit.layerwise": ["LayerwiseSmooth"],
