@@ -75,11 +75,17 @@ def cli() -> Iterator[str]:
     yield f"{NOTE}\n# Command line\n"
     context = click.Context(group, info_name="normkit", terminal_width=100, max_content_width=100)
     yield f"```text\n{group.get_help(context)}\n```\n"
+    yield from _commands(group, context)
+
+
+def _commands(group: click.Group, context: click.Context) -> Iterator[str]:
     for name in group.list_commands(context):
         command = group.get_command(context, name)
         assert command is not None
         inner = click.Context(command, info_name=name, parent=context, terminal_width=100, max_content_width=100)
-        yield f"## `normkit {name}`\n\n```text\n{command.get_help(inner)}\n```\n"
+        yield f"## `{inner.command_path}`\n\n```text\n{command.get_help(inner)}\n```\n"
+        if isinstance(command, click.Group):
+            yield from _commands(command, inner)
 
 
 def api() -> Iterator[str]:

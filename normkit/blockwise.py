@@ -81,6 +81,22 @@ def values(product: Product, mapping: Any, backend: str = "auto") -> Floats:
     return np.asarray(_raised(sizes, top))
 
 
+def whole(product: Product, numbers: Any, backend: str = "auto") -> np.float64:
+    """N(W) from N_l(W_l) of every block, which may have been measured one after the other."""
+    sizes, top = _aligned(*_bare(numbers), np.array(product.scales), False)
+    return np.float64(_raised(kernel(required(product.outer.value), sizes.dtype, backend).value(sizes[None])[0], top))
+
+
+def measured(product: Product, numbers: Any, backend: str = "auto") -> Measured:
+    """What the product rule gives from N_l*(G_l) of every block, which may have been measured one after the other."""
+    return _shared(required(product.outer.dual), *_aligned(*_bare(numbers), np.array(product.scales), True), backend)
+
+
+def _bare(numbers: Any) -> tuple[Floats, Any]:
+    found = np.asarray(numbers, np.float64)
+    return found, np.zeros(len(found), np.int64)
+
+
 def _sizes(
     product: Product, mapping: Any, what: str, dual: bool, backend: str, nan_policy: NanPolicy
 ) -> tuple[Floats, int]:

@@ -126,7 +126,7 @@ def replacing(place: Path) -> Iterator[BinaryIO]:
         handle, temporary = tempfile.mkstemp(dir=place.parent, prefix=f".{place.name}.", suffix=".part")
         with os.fdopen(handle, "wb") as stream:
             yield stream
-        os.chmod(temporary, _mode(place))
+        os.chmod(temporary, mode(place))
         os.replace(temporary, place)
         temporary = None
     except OSError as error:
@@ -136,7 +136,7 @@ def replacing(place: Path) -> Iterator[BinaryIO]:
             Path(temporary).unlink(missing_ok=True)
 
 
-def _mode(place: Path) -> int:
+def mode(place: Path) -> int:
     """Return the permissions of a file that exists, or those that a new file gets."""
     if place.exists():
         return place.stat().st_mode & 0o777

@@ -110,11 +110,14 @@ def _safetensors(data: bytes) -> Contents:
         # The library's own error class derives from Exception alone.
         raise ValueError(str(error)) from error
     header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
-    arrays = {name: np.frombuffer(part["data"], _dtype(part["dtype"])).reshape(part["shape"]) for name, part in parts}
+    arrays = {
+        name: np.frombuffer(part["data"], stored_dtype(part["dtype"])).reshape(part["shape"]) for name, part in parts
+    }
     return Contents(arrays, "safetensors", metadata=header.get("__metadata__", {}))
 
 
-def _dtype(code: str) -> np.dtype[Any]:
+def stored_dtype(code: str) -> np.dtype[Any]:
+    """Return the dtype of a tensor's code; `MissingExtra` for bfloat16 without ml_dtypes."""
     name = {**TYPES, **OTHER}.get(code)
     if name is None:
         raise FileError(f"a tensor of type {code} has no place here; store float16, bfloat16, float32 or float64")

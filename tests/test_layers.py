@@ -60,6 +60,8 @@ FLOORS: dict[str, tuple[str, int]] = {
     "formats": ("bridge", 7),
     "files": ("bridge", 7),
     "named": ("bridge", 7),
+    "memory": ("bridge", 7),
+    "checkpoint": ("bridge", 8),
     "lengths": ("bridge", 7),
     "blockwise": ("bridge", 7),
     "programs": ("bridge", 7),

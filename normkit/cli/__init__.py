@@ -15,6 +15,7 @@ import click
 
 from normkit.cli.derive import derive
 from normkit.cli.dualize import dualize
+from normkit.cli.model import model
 from normkit.cli.norms import norms
 from normkit.cli.polar import polar
 from normkit.cli.schedule import schedule
@@ -107,5 +108,5 @@ def main(ctx: click.Context) -> None:
         click.echo(ctx.get_help())
 
 
-for command in (dualize, derive, value, norms, polar, schedule):
+for command in (dualize, derive, value, norms, polar, schedule, model):
     main.add_command(command)

@@ -9,8 +9,8 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from normkit.errors import ParameterError, ShapeError
+from normkit.memory import same_arrays, shape_of
 from normkit.modular.assignment import Assigned, Assignment, Shape
-from normkit.modular.memory import same_arrays, shape_of
 from normkit.modular.schema import Rule
 from normkit.names import flat
 from normkit.programs import program

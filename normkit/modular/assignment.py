@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from normkit.codegen.plan import Product
 from normkit.errors import ShapeError
-from normkit.modular.memory import shape_of
+from normkit.memory import shape_of
 from normkit.modular.schema import Rule
 from normkit.programs import program
 
