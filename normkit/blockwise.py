@@ -113,6 +113,13 @@ def _sizes(
     return _aligned(numbers, exponents, np.array(product.scales), dual)
 
 
+def check_duals(product: Product) -> None:
+    """Raise `NoClosedForm` if the dual norm of a block, or of the outer norm, has no closed form."""
+    required(product.outer.dual)
+    for place in range(len(product.names)):
+        _plan(product, place, True)
+
+
 def _plan(product: Product, place: int, dual: bool) -> Plan:
     program = product.programs[product.kinds[place]]
     plan = program.dual if dual else program.value

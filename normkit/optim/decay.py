@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -22,6 +22,9 @@ from normkit.lengths import positive
 
 class Decay(ABC):
     """A frozen value, without state."""
+
+    looks: ClassVar[bool] = False
+    """Whether `extra` computes with the entries of W, which must then be finite."""
 
     @abstractmethod
     def keep(self, lr: float) -> float:
@@ -138,6 +141,7 @@ class SpectralClipped(Decay):
 
     rate: float
     bound: float = 1.0
+    looks: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         check_rate(self.rate, "weight decay")

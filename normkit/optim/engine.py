@@ -97,7 +97,9 @@ def advance(method: Method, clock: Clock, arrays: Arrays) -> None:
     """
     check_rate_of(clock)
     check(method, arrays)
+    check_parts(method, clock, arrays)
     if method.product is not None:
+        blockwise.check_duals(method.product)
         named = take(method.product, {name: arrays.gradients[name] for name in method.product.names}, "the gradient")
         everything = [list(range(len(method.product.names)))]
         for places in stacks(method.product, named) if method.apart else everything:
@@ -123,6 +125,21 @@ def check(method: Method, arrays: Arrays) -> None:
         if weight.shape != gradient.shape:
             raise ShapeError(f"{name!r} has weights of shape {weight.shape} and a gradient of shape {gradient.shape}")
         finite(gradient, f"the gradient {name!r}")
+
+
+def check_parts(method: Method, clock: Clock, arrays: Arrays) -> None:
+    """Raise for what would else be refused half-way: rates, what stages need, entries that a decay looks at."""
+    for name in method.names:
+        pipeline = method.pipelines.get(name)
+        stages = (method.momentum,) if pipeline is None else pipeline.stages
+        decay, own = _decay_and_clock(method, clock, name)
+        if decay is not None:
+            decay.keep(own.lr)
+            if decay.looks:
+                finite(arrays.weights[name], f"the weights {name!r}")
+        for stage in stages:
+            if stage is not None and stage.needs:
+                stage.check(_at(method, own, arrays, name))
 
 
 def finite(array: Array, what: str) -> None:
@@ -183,6 +200,9 @@ def _at(method: Method, clock: Clock, arrays: Arrays, name: str) -> At:
         if name not in clock.previous:
             raise ShapeError(f"the previous gradients lack {name!r}")
         previous = as_array(clock.previous[name], f"the previous gradient {name!r}")
+        if previous.shape != arrays.weights[name].shape:
+            shapes = f"{previous.shape}, its weights {arrays.weights[name].shape}"
+            raise ShapeError(f"the previous gradient {name!r} has shape {shapes}")
         finite(previous, f"the previous gradient {name!r}")
     loss_at = clock.loss_at
     return At(
@@ -202,12 +222,20 @@ def _at(method: Method, clock: Clock, arrays: Arrays, name: str) -> At:
 
 def pipe(method: Method, clock: Clock, arrays: Arrays, name: str) -> None:
     """Step an array by its pipeline."""
-    pipeline = method.pipelines[name]
-    decay = method.decay if pipeline.decay is None else pipeline.decay
-    own = replace(clock, lr=pipeline.rate(clock.step, clock.lr))
+    decay, own = _decay_and_clock(method, clock, name)
     u = gradient(method, arrays, name, decay)
-    u = pipeline.direction(u, arrays.held.setdefault(name, {}), _at(method, own, arrays, name))
+    held = arrays.held.setdefault(name, {})
+    u = method.pipelines[name].direction(u, held, _at(method, own, arrays, name))
     put(decay, own, arrays, name, -own.lr, u)
+
+
+def _decay_and_clock(method: Method, clock: Clock, name: str) -> tuple[Decay | None, Clock]:
+    """Return the decay of an array, and the clock with its learning rate."""
+    pipeline = method.pipelines.get(name)
+    if pipeline is None:
+        return method.decay, clock
+    own = replace(clock, lr=pipeline.rate(clock.step, clock.lr))
+    return method.decay if pipeline.decay is None else pipeline.decay, own
 
 
 # --- new weights ----------------------------------------------------------------------------------------------------
@@ -224,6 +252,9 @@ def put(
         slots = arrays.held.setdefault(name, {})
         if MASTER not in slots:
             slots[MASTER] = weights.astype(np.float32)
+        # Weights that were changed outside since the last step count, not what was kept of them.
+        changed = slots[MASTER].astype(weights.dtype) != weights
+        np.copyto(slots[MASTER], weights.astype(np.float32), where=changed)
         into = weights = slots[MASTER]
     keep = (1.0 if decay is None else decay.keep(clock.lr)) - shrink
     extra = None if decay is None else decay.extra(weights, clock.lr)

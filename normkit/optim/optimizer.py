@@ -31,8 +31,9 @@ class SteepestDescent:
 
     Parameters
     ----------
-    norm : Norm or str
-        A `Modular` norm of the names; any other norm, or a spec, is taken for every array, with an outer ``linf``.
+    norm : Norm or str or Pipeline or None
+        A `Modular` norm of the names; any other norm, or a spec, is taken for every array, under the norm `outer`. A
+        `Pipeline` is taken for every array, too.
     convention : {"lmo", "sharp"} or Convention
         ``lmo`` goes lr along the dualize map, ``sharp`` has the sharpness 1/lr; the step of an object is times lr.
     lr : float or function of the step
@@ -41,6 +42,9 @@ class SteepestDescent:
         A float is the beta of an `EMA`.
     weight_decay : float or Decay
         A float is the rate of a `Decoupled` decay.
+    outer : Norm or str
+        Where `norm` is the norm of one array, the norm of the vector of all blocks. Under ``linf`` the arrays of an
+        ``lmo`` step do not depend on each other, under ``l2`` those of a ``sharp`` one.
     accuracy : float, optional
         What orthogonalization may miss, as in `normkit.dualize`; to working precision without.
     pipelines : mapping of str to Pipeline, optional
@@ -69,12 +73,13 @@ class SteepestDescent:
 
     def __init__(
         self,
-        norm: Norm | str | None,
+        norm: Norm | str | Pipeline | None,
         *,
         convention: str | Convention = "lmo",
         lr: float | Schedule,
         momentum: float | Momentum | None = None,
         weight_decay: float | Decay | None = None,
+        outer: Norm | str = "linf",
         accuracy: float | None = None,
         pipelines: Mapping[str, Pipeline] | None = None,
         frozen: Any = (),
@@ -86,6 +91,7 @@ class SteepestDescent:
         self.lr = as_schedule(lr)
         self.momentum = as_momentum(momentum)
         self.weight_decay = as_decay(weight_decay)
+        self.outer = outer
         self.accuracy = check_accuracy(accuracy)
         self.pipelines = dict(pipelines or {})
         self.frozen = frozenset(frozen)
@@ -93,6 +99,7 @@ class SteepestDescent:
         self.backend = backend
         self.steps = 0
         self._held: Held = {}
+        self._loaded = False
         self._method: Method | None = None
 
     # --- the method -------------------------------------------------------------------------------------------------
@@ -116,8 +123,11 @@ class SteepestDescent:
         if not names:
             raise ParameterError("the model is empty: a step needs at least one named array")
         ruled = [name for name in names if name not in self.pipelines and name not in self.frozen]
+        pipelines = self.pipelines
+        if isinstance(self.norm, Pipeline):
+            pipelines = {**pipelines, **dict.fromkeys(ruled, self.norm)}
         blocks = self._product(ruled)
-        wanted = {*(blocks.names if blocks else ()), *self.pipelines, *self.frozen}
+        wanted = {*(blocks.names if blocks else ()), *pipelines, *self.frozen}
         if wanted != set(names):
             missing, extra = sorted(wanted - set(names)), sorted(set(names) - wanted)
             parts = [f"lack {listed(missing)}"] * bool(missing) + [f"have {listed(extra)}"] * bool(extra)
@@ -130,7 +140,7 @@ class SteepestDescent:
             self.accuracy,
             self.backend,
             self.maximize,
-            self.pipelines,
+            pipelines,
             self.frozen,
         )
 
@@ -138,12 +148,12 @@ class SteepestDescent:
         from normkit.calculus.modular import Modular
         from normkit.norm import as_norm
 
-        if self.norm is None:
+        if self.norm is None or isinstance(self.norm, Pipeline):
             return None
         whole = self.norm if isinstance(self.norm, str) else product(self.norm)
         if whole is not None and not isinstance(whole, str):
             return whole
-        return product(Modular(dict.fromkeys(names, as_norm(self.norm)))) if names else None
+        return product(Modular(dict.fromkeys(names, as_norm(self.norm)), self.outer)) if names else None
 
     # --- steps ------------------------------------------------------------------------------------------------------
 
@@ -187,10 +197,13 @@ class SteepestDescent:
         }
         targets = self._targets(given, out, moving)
         clock = Clock(self.steps + 1, at(self.lr, self.steps + 1), *self._besides(given, previous, loss), watch)
+        if self._loaded:
+            states.check_shapes(self._held, {name: array.shape for name, array in given.items()})
         advance(method, clock, Arrays(given, grads, self._held, targets))
-        self.steps += 1
-        kept = dict(flat(out if out is not None else weights, "the weights"))
-        return nested(weights, {name: targets[name] if name in moving else kept[name] for name in given})
+        self.steps, self._loaded = self.steps + 1, False
+        for name in given.keys() - moving if out is not None else ():
+            targets[name][...] = given[name]
+        return nested(weights, dict(flat(weights, "the weights")) | targets)
 
     def _known(self, name: str, given: Mapping[str, Array]) -> bool:
         if name not in given:
@@ -207,7 +220,6 @@ class SteepestDescent:
         return {
             name: result_array(array, array.dtype, found[name], f"the weights {name!r}")
             for name, array in given.items()
-            if name in moving
         }
 
     def _besides(self, given: dict[str, Array], previous: Any, loss: Any) -> tuple[Any, Any, Any]:
@@ -231,6 +243,7 @@ class SteepestDescent:
             If it is no state.
         """
         self.steps, self._held, _ = states.unpacked(state, None)
+        self._loaded = True
 
     def save(self, path: str, *, force: bool = False) -> None:
         """Write the state to a ``.npz`` or ``.safetensors`` file."""

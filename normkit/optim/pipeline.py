@@ -28,6 +28,8 @@ class Pipeline:
         The learning rate of these arrays, in place of the optimizer's.
     lr_scale : float
         Where `lr` is missing, what the optimizer's learning rate is multiplied with.
+    note : str
+        What `str` says of it: other than ``no norm's steepest descent`` where one array by itself has a norm after all.
 
     Examples
     --------
@@ -41,6 +43,7 @@ class Pipeline:
     decay: Decay | None
     lr: Schedule | None
     lr_scale: float
+    note: str
 
     def __init__(
         self,
@@ -49,12 +52,14 @@ class Pipeline:
         decay: Decay | None = None,
         lr: float | Schedule | None = None,
         lr_scale: float = 1.0,
+        note: str = "no norm's steepest descent",
     ) -> None:
         if not stages or not all(isinstance(stage, Stage) for stage in stages):
             raise ParameterError(f"a pipeline is made of stages such as EMA(0.9); got {stages!r}")
         positive(lr_scale, "lr_scale")
         own = None if lr is None else as_schedule(lr)
-        for field, value in (("stages", stages), ("name", name), ("decay", decay), ("lr", own), ("lr_scale", lr_scale)):
+        given = {"stages": stages, "name": name, "decay": decay, "lr": own, "lr_scale": lr_scale, "note": note}
+        for field, value in given.items():
             object.__setattr__(self, field, value)
 
     def rate(self, step: int, lr: float) -> float:
@@ -70,4 +75,4 @@ class Pipeline:
 
     def __str__(self) -> str:
         stages = ", ".join(type(stage).__name__ for stage in self.stages)
-        return f"{self.name}: {stages} (no norm's steepest descent)"
+        return f"{self.name}: {stages} ({self.note})"

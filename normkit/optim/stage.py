@@ -117,7 +117,7 @@ def combine(out: Array, a: float, x: Array, b: float, y: Array) -> Array:
     dtype = wide(np.result_type(x.dtype, y.dtype) if x.dtype != y.dtype else x.dtype)
     try:
         with np.errstate(over="raise"):
-            for into, of_x, of_y in _chunks(out, x, y):
+            for into, of_x, of_y in chunks(out, x, y):
                 first = np.multiply(of_y, b, dtype=dtype)
                 if a == 1.0:
                     first += of_x
@@ -137,7 +137,7 @@ def _loops(*arrays: Array) -> bool:
     )
 
 
-def _chunks(*arrays: Array) -> Iterator[tuple[Array, ...]]:
+def chunks(*arrays: Array) -> Iterator[tuple[Array, ...]]:
     """Yield views of the same entries of arrays of one shape, of a size that stays in the cache."""
     if not all(array.flags.c_contiguous for array in arrays):
         yield arrays

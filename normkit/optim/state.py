@@ -42,11 +42,12 @@ def unpacked(state: Any, shapes: Mapping[str, tuple[int, ...]] | None) -> tuple[
         raise ParameterError(f"the state has format {state['format']!r}; this version of normkit reads {FORMAT}")
     arrays = {name: {s: np.array(x) for s, x in slots.items()} for name, slots in state["arrays"].items()}
     if shapes is not None:
-        _check(arrays, shapes)
+        check_shapes(arrays, shapes)
     return int(state["step"]), arrays, str(state["method"])
 
 
-def _check(arrays: Mapping[str, Mapping[str, Array]], shapes: Mapping[str, tuple[int, ...]]) -> None:
+def check_shapes(arrays: Mapping[str, Mapping[str, Array]], shapes: Mapping[str, tuple[int, ...]]) -> None:
+    """Raise `ShapeError` if something is kept for unknown names, or is as many axes of other lengths as its weights."""
     unknown = [name for name in arrays if name not in shapes]
     if unknown:
         raise ShapeError(f"the state keeps arrays for {listed(unknown)}, which the weights do not have")
