@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from normkit.errors import DTypeError, NonFiniteError, ParameterError, ShapeError
-from normkit.foreign import from_foreign, is_foreign, to_foreign
+from normkit.foreign import Elsewhere, from_foreign, is_foreign, to_foreign
 
 Array = NDArray[Any]
 NanPolicy = Literal["raise", "propagate"]
@@ -36,7 +36,8 @@ def as_array(x: Any, what: str = "the array") -> Array:
     DTypeError
         For integers, booleans, complex numbers and objects, with what to do.
     """
-    if isinstance(x, np.ndarray):
+    array: Any
+    if isinstance(x, np.ndarray | Elsewhere):
         array = x
     elif is_foreign(x):
         array = from_foreign(x, what)
@@ -48,7 +49,7 @@ def as_array(x: Any, what: str = "the array") -> Array:
         except (RuntimeError, TypeError) as error:
             raise DTypeError(f"{what} is no array of numbers: {' '.join(str(error).split())}") from error
     if is_float(array.dtype):
-        return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
+        return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))  # type: ignore[no-any-return]
     if array.dtype.kind in "iub":
         raise DTypeError(f"{what} has dtype {array.dtype}; a norm needs floats: convert with x.astype('float64')")
     if array.dtype.kind == "c":

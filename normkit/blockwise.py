@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from normkit.arrays import Array, Batch, NanPolicy, check_finite, check_policy, result_array
 from normkit.codegen.plan import Missing, Plan, Product
 from normkit.errors import NoClosedForm
+from normkit.foreign import Elsewhere
 from normkit.lengths import positive, times
 from normkit.named import Named, by_name, stacked, stacks, take
 from normkit.programs import kernel, required
@@ -139,7 +140,7 @@ def _settle(numbers: Floats, exponents: Any, places: list[int], items: Array, pl
 def _check(numbers: Floats, named: Named) -> None:
     """Raise for the first array that holds a NaN or an infinity, with the index."""
     for place in np.flatnonzero(np.isnan(numbers)).tolist():
-        check_finite(np.array([np.nan]), Batch(named.arrays[place][None], ()), named.called(place))
+        check_finite(np.array([np.nan]), Batch(np.asarray(named.arrays[place])[None], ()), named.called(place))
 
 
 def _aligned(numbers: Floats, exponents: Any, scales: Floats, dual: bool) -> tuple[Floats, int]:
@@ -202,8 +203,11 @@ def run(
         items, plan = stacked(named, places), _plan(product, places[0], True)
         stack = _stack(named, targets, places, items)
         enough = None if accuracy is None else float(accuracy)
-        numbers[places] = kernel(plan, items.dtype, backend, enough).map(items, stack.maps)
-        _settle(numbers, exponents, places, items, plan, backend)
+        if isinstance(items, Elsewhere):
+            numbers[places] = items.dualize(product.programs[product.kinds[places[0]]], enough, stack.maps)
+        else:
+            numbers[places] = kernel(plan, items.dtype, backend, enough).map(items, stack.maps)
+            _settle(numbers, exponents, places, items, plan, backend)
         done.append(stack)
     if nan_policy == "raise":
         _check(numbers, named)
@@ -237,7 +241,7 @@ def _stack(named: Named, targets: list[Array | None], places: list[int], items: 
         apart = not np.may_share_memory(target, named.arrays[places[0]])
         if target.flags.c_contiguous and target.dtype.isnative and apart:
             return _Stack(places, target[None], True)
-    return _Stack(places, np.empty(items.shape, items.dtype), False)
+    return _Stack(places, np.empty_like(items, order="C"), False)
 
 
 def _shared(outer: Plan, aligned: Floats, top: int, backend: str) -> Measured:

@@ -3,19 +3,34 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from normkit.errors import DTypeError, MissingExtra
 
+if TYPE_CHECKING:
+    from normkit.codegen.plan import Program
+
 Array = NDArray[Any]
+
+
+class Elsewhere(ABC):
+    """Base of arrays in memory that is not the CPU's, which answer NumPy's functions themselves (NEP 13 and NEP 18).
+
+    What is written with NumPy's functions runs on them where they are; kernels do not, so they bring their own maps.
+    """
+
+    @abstractmethod
+    def dualize(self, program: Program, accuracy: float | None, out: Any) -> NDArray[np.float64]:
+        """Write the dualize maps of items, numbered by the first axis, to `out`; return their dual norms."""
 
 
 def is_foreign(x: Any) -> bool:
     """Tell whether x is an array of another library that speaks DLPack."""
-    return not isinstance(x, np.ndarray | np.generic) and hasattr(x, "__dlpack__")
+    return not isinstance(x, np.ndarray | np.generic | Elsewhere) and hasattr(x, "__dlpack__")
 
 
 def from_foreign(x: Any, what: str) -> Array:

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from normkit.arrays import Array, as_array, batch, own_type
-from normkit.codegen.plan import Product
+from normkit.codegen.plan import MapPlan, Missing, Plan, Product, ScalePlan
 from normkit.errors import ParameterError, ShapeError
+from normkit.linear import Regroup
 from normkit.names import flat, listed, nested
 
 PLAIN = frozenset(np.dtype(name) for name in ("float16", "float32", "float64"))
@@ -103,6 +104,18 @@ def _check(product: Product, named: Named, place: int) -> None:
             f"{program.spec} takes {_axes(len(program.shape))}; got {what} of shape {array.shape}. Say which axes are "
             "rows and columns with Matricize, or which ones number matrices with Slices"
         )
+    _check_axes(program.dual, array.shape, what)
+
+
+def _check_axes(plan: Plan | Missing, shape: tuple[int, ...], what: str) -> None:
+    """Raise unless the named axes of a norm, if it has any, fit a shape."""
+    while isinstance(plan, ScalePlan):
+        plan = plan.inner
+    if isinstance(plan, MapPlan) and isinstance(plan.linear, Regroup):
+        try:
+            plan.linear.pattern.sizes(shape)
+        except ShapeError as error:
+            raise ShapeError(f"{what}: {error}") from error
 
 
 def _axes(count: int) -> str:
@@ -110,10 +123,10 @@ def _axes(count: int) -> str:
 
 
 def groups(product: Product, named: Named) -> Iterator[list[int]]:
-    """Yield the places of arrays that share norm, shape and dtype."""
+    """Yield the places of arrays that share norm, shape, dtype and device."""
     found: dict[Any, list[int]] = {}
     for place, (kind, array) in enumerate(zip(product.kinds, named.arrays, strict=True)):
-        found.setdefault((kind, array.shape, array.dtype), []).append(place)
+        found.setdefault((kind, array.shape, array.dtype, array.device), []).append(place)
     yield from found.values()
 
 

@@ -5,6 +5,9 @@ engine.py      one step, array by array where the convention allows it
 optimizer.py   `SteepestDescent`: method, learning rate and state together, on dicts of NumPy arrays
 momentum.py, variance.py, decay.py, schedules.py    the parts, as values
 pipeline.py    updates that are no norm's steepest descent
+stages/        what those are made of
+named.py       pipelines by name
+recipes/       published optimizers by name
 state.py       saved and restored bit for bit
 """
 
@@ -20,6 +23,11 @@ _WHERE = {
     "normkit.optim.variance": ["MVR1", "MVR2"],
     "normkit.optim.decay": ["Decay", "Decoupled", "Independent", "Coupled", "SpectralClipped", "FrankWolfeDecay"],
     "normkit.optim.pipeline": ["Pipeline"],
+    "normkit.optim.stages.maps": ["Dualize", "Sign", "PolarFirst"],
+    "normkit.optim.stages.moments": ["Adam", "SecondMoment"],
+    "normkit.optim.stages.scales": ["MatchRMS", "Standardize", "Sinkhorn"],
+    "normkit.optim.stages.specmuon": ["SpecMuonA", "SpecMuonB"],
+    "normkit.optim.named": ["pipeline_named", "PIPELINES"],
 }
 _HOME = {name: module for module, names in _WHERE.items() for name in names}
 __all__ = sorted(_HOME)

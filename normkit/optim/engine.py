@@ -138,7 +138,7 @@ def check_parts(method: Method, clock: Clock, arrays: Arrays) -> None:
             if decay.looks:
                 finite(arrays.weights[name], f"the weights {name!r}")
         for stage in stages:
-            if stage is not None and stage.needs:
+            if stage is not None and (stage.needs or pipeline is not None):
                 stage.check(_at(method, own, arrays, name))
 
 

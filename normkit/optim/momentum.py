@@ -80,6 +80,8 @@ class HeavyBall(Momentum):
 
     def apply(self, u: Array, slots: Slots, at: At) -> Array:
         """Add the direction."""
+        if not self.beta and not self.dampening:
+            return u
         first = "momentum" not in slots
         kept = slots.zeros("momentum", u)
         combine(kept, 0.0 if first else self.beta, kept, 1.0 if first else 1.0 - self.dampening, u)
@@ -109,7 +111,7 @@ class LionMomentum(Momentum):
     def apply(self, u: Array, slots: Slots, at: At) -> Array:
         """Mix the direction in, and average it in."""
         kept = slots.zeros("momentum", u)
-        made = combine(np.empty(u.shape, wide(u.dtype)), self.beta1, kept, 1.0 - self.beta1, u)
+        made = combine(np.empty_like(u, dtype=wide(u.dtype)), self.beta1, kept, 1.0 - self.beta1, u)
         combine(kept, self.beta2, kept, 1.0 - self.beta2, u)
         return made
 

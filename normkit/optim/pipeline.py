@@ -11,6 +11,8 @@ from normkit.optim.decay import Decay
 from normkit.optim.schedules import Schedule, as_schedule, at
 from normkit.optim.stage import At, Slots, Stage
 
+FAR = "no norm's steepest descent"
+
 
 @dataclass(frozen=True, init=False)
 class Pipeline:
@@ -52,7 +54,7 @@ class Pipeline:
         decay: Decay | None = None,
         lr: float | Schedule | None = None,
         lr_scale: float = 1.0,
-        note: str = "no norm's steepest descent",
+        note: str = FAR,
     ) -> None:
         if not stages or not all(isinstance(stage, Stage) for stage in stages):
             raise ParameterError(f"a pipeline is made of stages such as EMA(0.9); got {stages!r}")

@@ -42,6 +42,11 @@ class Shaped:
         """Return the learning rate of a step, from 1 on."""
         return self.peak * _SHAPES[self.kind](step, *self.numbers)
 
+    def __str__(self) -> str:
+        if self.kind == "constant":
+            return f"{self.peak}"
+        return f"{self.kind}({', '.join(f'{number:g}' for number in (self.peak, *self.numbers))})"
+
 
 @dataclass(frozen=True)
 class Warmed:
@@ -53,6 +58,9 @@ class Warmed:
     def __call__(self, step: int) -> float:
         """Return the learning rate of a step, from 1 on."""
         return self.after(step) * min(1.0, step / self.steps)
+
+    def __str__(self) -> str:
+        return f"warmup({self.after}, {self.steps})"
 
 
 def _linear(step: int, steps: float, end: float) -> float:

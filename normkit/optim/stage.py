@@ -37,7 +37,7 @@ class Slots:
     def zeros(self, name: str, like: Array) -> Array:
         """Return a kept array, at first zeros in the shape of another; float32 where that one is of half precision."""
         if name not in self:
-            self[name] = np.zeros(like.shape, wide(like.dtype))
+            self[name] = np.zeros_like(like, dtype=wide(like.dtype), order="C")
         return self[name]
 
 
@@ -85,8 +85,8 @@ class Stage(ABC):
     def apply(self, u: Array, slots: Slots, at: At) -> Array:
         """Return the next direction: a new array, or a slot, which the next stage does not write to either."""
 
-    def check(self, at: At) -> None:
-        """Raise `ParameterError` for what is missing of `needs`."""
+    def check(self, at: Any) -> None:
+        """Raise `ParameterError` for what an `At`, or the clock that it will be made of, lacks of `needs`."""
         for field in self.needs:
             if getattr(at, field) is None:
                 how = {"loss_at": "loss= as a function of the weights"}.get(field, f"{field}=")
@@ -138,8 +138,11 @@ def _loops(*arrays: Array) -> bool:
 
 
 def chunks(*arrays: Array) -> Iterator[tuple[Array, ...]]:
-    """Yield views of the same entries of arrays of one shape, of a size that stays in the cache."""
-    if not all(array.flags.c_contiguous for array in arrays):
+    """Yield views of the same entries of arrays of one shape, of a size that stays in the cache.
+
+    Arrays elsewhere come whole: what costs there is the number of calls.
+    """
+    if not all(isinstance(array, np.ndarray) and array.flags.c_contiguous for array in arrays):
         yield arrays
         return
     flat = [array.reshape(-1) for array in arrays]
