@@ -29,11 +29,15 @@ _WHERE = {
     "normkit.optim.stages.specmuon": ["SpecMuonA", "SpecMuonB"],
     "normkit.optim.named": ["pipeline_named", "PIPELINES"],
 }
+_MODULES = ("recipes", "schedules")
+"""Modules that are reached as attributes, too."""
 _HOME = {name: module for module, names in _WHERE.items() for name in names}
 __all__ = sorted(_HOME)
 
 
 def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return import_module(f"normkit.optim.{name}")
     if name in _HOME:
         return getattr(import_module(_HOME[name]), name)
     raise AttributeError(f"module 'normkit.optim' has no attribute {name!r}")
