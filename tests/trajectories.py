@@ -37,7 +37,7 @@ def distance(a: Arrays, b: Arrays) -> float:
 
 
 def msign(G: Any) -> np.ndarray[Any, Any]:
-    """Return the orthogonal polar factor by an SVD in float64."""
-    left, _, right = np.linalg.svd(np.asarray(G, np.float64), full_matrices=False)
-    factor: np.ndarray[Any, Any] = left @ right
+    """Return the orthogonal polar factor by an SVD in float64, without directions of rounding alone."""
+    left, s, right = np.linalg.svd(np.asarray(G, np.float64), full_matrices=False)
+    factor: np.ndarray[Any, Any] = (left * (s > 1e-6 * s[0])) @ right
     return factor

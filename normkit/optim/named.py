@@ -11,7 +11,7 @@ from typing import Any
 from normkit.errors import ParameterError
 from normkit.names import listed
 from normkit.optim.decay import Coupled, Decay, Decoupled
-from normkit.optim.momentum import EMA, HeavyBall, LionMomentum
+from normkit.optim.momentum import EMA, HeavyBall, LionMomentum, share
 from normkit.optim.pipeline import FAR, Pipeline
 from normkit.optim.schedules import Schedule
 from normkit.optim.stage import Stage
@@ -51,6 +51,7 @@ def _adam(betas: Sequence[float] = (0.9, 0.999), eps: float = 1e-8) -> Stages:
 
 
 def _sgd(momentum: float = 0.0, dampening: float = 0.0, nesterov: bool = False) -> Stages:
+    share(dampening, "dampening")
     return (HeavyBall(momentum, nesterov=nesterov, dampening=dampening if momentum else 0.0),)
 
 
@@ -180,6 +181,9 @@ def pipeline_named(
                 f"and {common}"
             )
     entry = PIPELINES[name]
+    for option, parameter in signature(entry.stages).parameters.items():
+        if isinstance(parameter.default, bool) and not isinstance(options.get(option, False), bool):
+            raise ParameterError(f"{option} of the pipeline {name!r} is true or false; got {options[option]!r}")
     decay = weight_decay if weight_decay is None or isinstance(weight_decay, Decay) else entry.decay(weight_decay)
     stages = entry.stages(**options)
     return Pipeline(*stages, name=name, decay=decay, lr=lr, lr_scale=lr_scale, note=entry.note)

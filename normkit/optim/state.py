@@ -40,6 +40,10 @@ def unpacked(state: Any, shapes: Mapping[str, tuple[int, ...]] | None) -> tuple[
         raise ParameterError(f"expected what state_dict() returns; got {type(state).__name__}")
     if state["format"] != FORMAT:
         raise ParameterError(f"the state has format {state['format']!r}; this version of normkit reads {FORMAT}")
+    if not isinstance(state["arrays"], Mapping) or not isinstance(state["step"], int):
+        raise ParameterError(
+            "a state has a whole number as step and a mapping as arrays; take one from state_dict() as it is"
+        )
     arrays = {name: {s: np.array(x) for s, x in slots.items()} for name, slots in state["arrays"].items()}
     if shapes is not None:
         check_shapes(arrays, shapes)
@@ -83,6 +87,8 @@ def load(path: str) -> dict[str, Any]:
         state = json.loads(facts.tobytes())
     except ValueError as error:
         raise FileError(f"{path} is damaged: its facts are no JSON ({error})") from error
+    if not isinstance(state, dict):
+        raise FileError(f"{path} is damaged: its facts are {state!r}, not names and values")
     arrays: dict[str, dict[str, Array]] = {}
     for key, array in flat.items():
         name, _, slot = key.rpartition(SEPARATOR)

@@ -143,6 +143,9 @@ class SpecMuonB(_Spectral):
     needs = ("loss", "loss_at")
 
     def __post_init__(self) -> None:
+        from normkit.norm import as_norm
+
+        object.__setattr__(self, "norm", as_norm(self.norm))
         _count(self.k)
         share(self.beta, "beta")
         for what in ("step", "psi", "eps", "kappa"):
