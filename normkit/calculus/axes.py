@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterable
 
 from normkit.calculus.induced import Induced
@@ -10,12 +11,46 @@ from normkit.catalogue.lp import L1, L2, RMS, Linf
 from normkit.catalogue.spectral import Spectral
 from normkit.errors import ParameterError
 from normkit.functional import Functional, Map, Mixed
-from normkit.linear import Linear, Regroup
+from normkit.linear import Regroup
 from normkit.norm import Decomposition, Norm, Theorem, as_norm
 from normkit.patterns import Pattern, pattern, split
 
 
-class Matricize(Norm, name="matricize"):
+class OnAxes(Norm):
+    """Shared body of norms of an array whose axes a pattern names: a norm `of` what a `Regroup` makes of it."""
+
+    of: Norm
+    pattern: str
+
+    def _set(self, **fields: Norm | str) -> None:
+        """Keep what was given; texts of names with single spaces."""
+        for name, value in fields.items():
+            object.__setattr__(self, name, " ".join(value.split()) if isinstance(value, str) else value)
+
+    @property
+    def axes(self) -> Pattern:
+        """The pattern as it was read."""
+        return read(self.pattern, self.name)
+
+    @property
+    @abstractmethod
+    def linear(self) -> Regroup:
+        """The map from the array to what `of`, or the outer norm of `of`, measures."""
+
+    @property
+    def ndim(self) -> int:
+        return len(self.shape)
+
+    @property
+    def absolute(self) -> bool:
+        return self.of.absolute
+
+    @property
+    def shape(self) -> tuple[int | None, ...]:
+        return self.axes.shape
+
+
+class Matricize(OnAxes, name="matricize"):
     r"""N of the matrix whose rows and columns are named axes of an array; ``m`` and ``n`` in N are their numbers.
 
     ``Matricize("rms->rms", "o i h w", rows="o", cols="i h w")`` takes a convolution kernel as a matrix with a row for
@@ -48,8 +83,6 @@ class Matricize(Norm, name="matricize"):
     3.0
     """
 
-    of: Norm
-    pattern: str
     rows: str
     cols: str
     theorem = Theorem("axes in another order", r"N(\pi x)^*=N^*(\pi g)", "rockafellar1970convex")
@@ -61,25 +94,12 @@ class Matricize(Norm, name="matricize"):
         split(made, "matricize", rows=rows, cols=cols)
         if not (rows.split() and cols.split()):
             raise ParameterError(f"matricize needs rows and columns; got rows={rows!r} and cols={cols!r}")
-        _set(self, of=norm, pattern=made.text, rows=" ".join(rows.split()), cols=" ".join(cols.split()))
+        self._set(of=norm, pattern=made.text, rows=rows, cols=cols)
 
     @property
-    def ndim(self) -> int:
-        return len(self.shape)
-
-    @property
-    def absolute(self) -> bool:
-        return self.of.absolute
-
-    @property
-    def shape(self) -> tuple[int | None, ...]:
-        return read(self.pattern, self.name).shape
-
-    @property
-    def linear(self) -> Linear:
+    def linear(self) -> Regroup:
         """The map from the array to the matrix."""
-        made = read(self.pattern, self.name)
-        return Regroup(made, split(made, "matricize", rows=self.rows, cols=self.cols))
+        return Regroup(self.axes, split(self.axes, "matricize", rows=self.rows, cols=self.cols))
 
     def _like(self, norm: Norm) -> Matricize:
         return Matricize(norm, self.pattern, self.rows, self.cols)
@@ -106,7 +126,7 @@ class Matricize(Norm, name="matricize"):
         yield cls(Spectral(), "(h=2 d=2) i", "d", "h i")
 
 
-class Slices(Norm, name="slices"):
+class Slices(OnAxes, name="slices"):
     r"""outer(N(X_1), ..., N(X_k)) over the slices of an array, numbered by the axes named in `over`.
 
     ``Slices("rms->rms", "o i h w", over="h w", outer="linf")`` is the largest norm of the matrices at the positions of
@@ -141,8 +161,6 @@ class Slices(Norm, name="slices"):
     ((2, 2, 3, 3), 1.0, True)
     """
 
-    of: Norm
-    pattern: str
     over: str
     outer: Norm
     theorem = PRODUCT
@@ -157,26 +175,14 @@ class Slices(Norm, name="slices"):
                 f"slices: over={over!r} leaves the axes {left!r} of the pattern {made.text!r}, and {norm} takes "
                 f"{norm.ndim}. Say which of them are rows and columns with Matricize"
             )
-        _set(self, of=norm, pattern=made.text, over=" ".join(over.split()), outer=whole)
+        self._set(of=norm, pattern=made.text, over=over, outer=whole)
 
     @property
-    def ndim(self) -> int:
-        return len(self.shape)
-
-    @property
-    def absolute(self) -> bool:
-        return self.of.absolute
-
-    @property
-    def shape(self) -> tuple[int | None, ...]:
-        return read(self.pattern, self.name).shape
-
-    @property
-    def linear(self) -> Linear:
+    def linear(self) -> Regroup:
         """The map from the array to its slices, numbered along the first axis."""
-        made = read(self.pattern, self.name)
-        over = tuple(made.place(name) for name in self.over.split())
-        return Regroup(made, (over, *((place,) for place in range(len(made.named)) if place not in over)))
+        over = tuple(self.axes.place(name) for name in self.over.split())
+        left = (place for place in range(len(self.axes.named)) if place not in over)
+        return Regroup(self.axes, (over, *((place,) for place in left)))
 
     def value(self) -> Functional:
         return Map(self.linear, Mixed(self.outer.value(), self.of.value(), "rows"))
@@ -199,8 +205,3 @@ def read(text: str, what: str) -> Pattern:
     if not isinstance(text, str):
         raise ParameterError(f"the pattern of {what} is a text such as 'o i h w'; got a {type(text).__name__}")
     return pattern(text, what)
-
-
-def _set(norm: Norm, **fields: object) -> None:
-    for name, value in fields.items():
-        object.__setattr__(norm, name, value)
