@@ -28,6 +28,7 @@ _WHERE = {
     "normkit.calculus.latent": ["Latent"],
     "normkit.calculus.modular": ["Modular"],
     "normkit.calculus.linear_image": ["Linmap", "Sandwich", "Quotient"],
+    "normkit.calculus.row_blocks": ["RowBlocks"],
     "normkit.calculus.restriction": ["Symmetric", "Skew", "BlockDiagonal"],
     "normkit.recognise": ["from_expression"],
     "normkit.calculus.mixed": ["Rows", "Cols", "Entries", "Max", "Sum"],

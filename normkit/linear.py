@@ -84,6 +84,21 @@ class Select(Linear):
 
 
 @dataclass(frozen=True)
+class Band(Linear):
+    """Rows start, ..., stop - 1 of an array of `count` rows (its first axis); the adjoint puts them among zeros."""
+
+    start: int
+    stop: int
+    count: int
+    put: bool = False
+
+    @property
+    def adjoint(self) -> Band:
+        """Put instead of take."""
+        return Band(self.start, self.stop, self.count, not self.put)
+
+
+@dataclass(frozen=True)
 class Transpose(Linear):
     """X -> X'."""
 

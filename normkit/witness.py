@@ -17,7 +17,7 @@ from normkit.backends.linear import apply
 from normkit.codegen.plan import Missing, Program, Synthesis
 from normkit.descent import dualize, dualize_with_value, value
 from normkit.generation import generate
-from normkit.linear import Linear, Select
+from normkit.linear import Band, Linear, Select
 
 Array = NDArray[Any]
 
@@ -94,9 +94,9 @@ def _completed(synthesis: Synthesis, pieces: list[Array | None], g: Array, t: Ar
 def _spread(linears: list[Linear | None], rest: Array) -> list[Array] | None:
     """Return the shortest z_i with sum B_i z_i = rest: z_i = B_i' K^-1 rest with K = sum B_i B_i'; None if too large.
 
-    K is diagonal for selections. The equation holds to the rounding of float64, like everything here.
+    K is diagonal for selections of entries or rows. The equation holds to the rounding of float64, as all here.
     """
-    if all(linear is None or isinstance(linear, Select) for linear in linears):
+    if all(linear is None or isinstance(linear, Band | Select) for linear in linears):
         solved = rest / _gram(linears, np.ones_like(rest))
     elif rest.size <= GENERATE:
         units = np.eye(rest.size).reshape(rest.size, *rest.shape)

@@ -10,7 +10,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from normkit.errors import ParameterError, ShapeError
-from normkit.linear import Compose, Diagonal, Flatten, Linear, Matrix, Project, Regroup, Select, Transpose, TwoSided
+from normkit.linear import (
+    Band,
+    Compose,
+    Diagonal,
+    Flatten,
+    Linear,
+    Matrix,
+    Project,
+    Regroup,
+    Select,
+    Transpose,
+    TwoSided,
+)
 from normkit.parameter import Parameter
 
 Array = NDArray[np.float64]
@@ -86,6 +98,15 @@ def _(linear: Select, x: Array, shape: tuple[int, ...]) -> Array:
         raise ShapeError(f"the groups of the norm cover {linear.size} entries; got an array of {x.size}")
     entries: Array = x.reshape(-1)[indices]
     return entries
+
+
+@apply.register
+def _(linear: Band, x: Array, shape: tuple[int, ...]) -> Array:
+    if linear.put:
+        out = np.zeros(shape)
+        out[linear.start : linear.stop] = x
+        return out
+    return x[linear.start : linear.stop]
 
 
 @apply.register

@@ -1,4 +1,4 @@
-"""Groups of indices as the norms over groups take them: checked lists that cover a vector."""
+"""Groups of indices, and sizes of blocks, as the norms over them take them: checked lists."""
 
 from __future__ import annotations
 
@@ -60,3 +60,11 @@ def group_weights(values: object, blocks: tuple[tuple[int, ...], ...], name: str
     if min(weights) <= 0:
         raise ParameterError(f"the weights of {name} must be positive; got {min(weights):.6g}")
     return weights
+
+
+def as_sizes(values: object, name: str) -> tuple[int, ...]:
+    """Return block sizes as positive integers, or raise `ParameterError`."""
+    given = tuple(values) if isinstance(values, Iterable) else (values,)
+    if not given or any(not isinstance(size, int | float) or size != int(size) or size < 1 for size in given):
+        raise ParameterError(f"the sizes of {name} must be positive integers such as [2, 3]; got {values}")
+    return tuple(int(size) for size in given)

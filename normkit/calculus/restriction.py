@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import ClassVar, Literal
 
+from normkit.calculus.blocks import as_sizes
 from normkit.calculus.induced import Induced
 from normkit.calculus.mixed import Entries, Max, Sum
 from normkit.calculus.sums import Joint
@@ -117,7 +118,7 @@ class BlockDiagonal(Restricted, name="blockdiag"):
     kind = "blockdiag"
 
     def __post_init__(self) -> None:
-        sizes = as_sizes(self.sizes)
+        sizes = as_sizes(self.sizes, "blockdiag")
         object.__setattr__(self, "sizes", sizes)
         super().__post_init__()
         if any(side not in (None, sum(sizes)) for side in self.of.shape):
@@ -138,11 +139,3 @@ class BlockDiagonal(Restricted, name="blockdiag"):
     def examples(cls) -> Iterable[Norm]:
         for norm in (Spectral(), Nuclear(), Max()):
             yield cls(norm, (2, 1, 3))
-
-
-def as_sizes(values: object) -> tuple[int, ...]:
-    """Return block sizes as positive integers, or raise `ParameterError`."""
-    given = tuple(values) if isinstance(values, Iterable) else (values,)
-    if not given or any(not isinstance(size, int | float) or size != int(size) or size < 1 for size in given):
-        raise ParameterError(f"the sizes of blockdiag must be positive integers such as [2, 3]; got {values}")
-    return tuple(int(size) for size in given)

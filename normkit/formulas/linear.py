@@ -8,11 +8,23 @@ from functools import singledispatch
 from math import prod
 from typing import Any
 
-from sympy import Eq, Expr, Integer, KroneckerDelta, Mod, Piecewise, Rational, S, Sum, Tuple, floor
+from sympy import And, Eq, Expr, Integer, KroneckerDelta, Mod, Piecewise, Rational, S, Sum, Tuple, floor
 
-from normkit.formulas.arrays import Array, Builder, Scope
+from normkit.formulas.arrays import Array, Builder, Scope, one_hot
 from normkit.formulas.nodes import Inside, InverseEntry, Listed
-from normkit.linear import Compose, Diagonal, Flatten, Linear, Matrix, Project, Regroup, Select, Transpose, TwoSided
+from normkit.linear import (
+    Band,
+    Compose,
+    Diagonal,
+    Flatten,
+    Linear,
+    Matrix,
+    Project,
+    Regroup,
+    Select,
+    Transpose,
+    TwoSided,
+)
 from normkit.parameter import Parameter
 
 
@@ -134,6 +146,25 @@ def _(linear: Select, x: Array, like: Array, build: Builder, scope: Scope) -> Ar
         if count == 1:
             return KroneckerDelta(position, places(S.One)) * image.entry((S.One,))
         return Sum(KroneckerDelta(places(k), position) * image.entry((k,)), Tuple(k, Integer(1), count))
+
+    return replace(like, entry=entry, nonnegative=False, decreasing=False, items=None)
+
+
+@apply.register
+def _(linear: Band, x: Array, like: Array, build: Builder, scope: Scope) -> Array:
+    if not linear.put:
+        lengths = (Integer(linear.stop - linear.start), *x.lengths[1:])
+        size = (lengths[0], prod(lengths[1:], start=S.One)) if len(lengths) > 1 else (S.One, lengths[0])
+        return replace(
+            x, lengths=lengths, entry=lambda at: x.entry((at[0] + linear.start, *at[1:])), size=size, decreasing=False
+        )
+    if x.hot is not None:
+        return one_hot(like, (x.hot[0] + linear.start, *x.hot[1:]), x.entry(x.hot))
+    image = build.array("U", x, scope)
+
+    def entry(at: tuple[Expr, ...]) -> Expr:
+        inside = And(at[0] > linear.start, at[0] <= linear.stop)
+        return Piecewise((image.entry((at[0] - linear.start, *at[1:])), inside), (S.Zero, True))
 
     return replace(like, entry=entry, nonnegative=False, decreasing=False, items=None)
 

@@ -77,6 +77,17 @@ def _(norm: Any, x: Any) -> Epigraph:
     return groupwise(norm.outer, inners, norm.blocks, x)
 
 
+@entry("rowblocks")
+def _(norm: Any, x: Any) -> Epigraph:
+    ends = np.cumsum((0, *norm.sizes))
+    inners = list(norm.inner) * (len(norm.sizes) if len(norm.inner) == 1 else 1)
+    sizes = cp.Variable(len(inners), nonneg=True)
+    runs = [express(inner, x[start:stop]) for inner, start, stop in zip(inners, ends[:-1], ends[1:], strict=True)]
+    expression, constraints = express(norm.outer, sizes)
+    below = [run[0] <= sizes[place] for place, run in enumerate(runs)]
+    return expression, [*constraints, *below, *(c for run in runs for c in run[1])]
+
+
 @entry("sgl")
 def _(norm: Any, x: Any) -> Epigraph:
     a, b = float(norm.a), float(norm.b)

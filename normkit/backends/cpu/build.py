@@ -76,9 +76,13 @@ def _(plan: MixedPlan, asked: Asked) -> Node:
 
 @build.register
 def _(plan: CombinePlan, asked: Asked) -> Node:
+    from normkit.backends.cpu.bands import BandsNode, cut
     from normkit.backends.cpu.combine import CombineNode
 
-    return CombineNode(build(plan.outer, asked), tuple(build(part, asked) for part in plan.parts))
+    outer, bands = build(plan.outer, asked), cut(plan)
+    if bands:
+        return BandsNode(outer, tuple(build(inner, asked) for _, inner in bands), tuple(band for band, _ in bands))
+    return CombineNode(outer, tuple(build(part, asked) for part in plan.parts))
 
 
 @build.register
