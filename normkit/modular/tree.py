@@ -12,6 +12,12 @@ and inputs of norm at most 1, to first order,
     a * M       c = abs(a) c1, the norm times abs(a):  a bond in front, of sensitivity abs(a), not a
 
 Unrolled, every atom l gets one number s_l, and the norm is max s_l ‖w_l‖: a `Modular` norm with outer norm ``linf``.
+
+Arrays have their channels along the first axis, and positions along the others: words of a text, pixels of an image,
+heads. The channels at a position are measured by RMS, but for inputs of `Embed` and weights of experts (``l1``), and
+outputs of `Unembed` (``linf``). Positions are measured by the largest norm among them (``max``) or by its root mean
+square (``mean``; with RMS, that is the RMS of all entries). Most modules obey their bounds either way; `positions` says
+which ways serve a whole tree. A vector is one position.
 """
 
 from __future__ import annotations
@@ -25,19 +31,39 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from normkit.errors import ParameterError, ShapeError
+from normkit.modular.extent import Extent, Given, Positions, total
 from normkit.names import listed
 from normkit.points import initialize, project
 
 if TYPE_CHECKING:
     from normkit.calculus.modular import Modular
-    from normkit.modular.atoms import Atom
+    from normkit.modular.leaf import Atom, Leaf
 
 Weights = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
+class Seen:
+    """What a leaf sees of its tree.
+
+    Attributes
+    ----------
+    scale : float
+        s_l, what the norm of its weights is multiplied with; 0 if they are frozen.
+    given : Given
+        A bound on its input.
+    before : float
+        The sensitivity of all that its input has come through.
+    """
+
+    scale: float
+    given: Given
+    before: float
+
+
+@dataclass(frozen=True, repr=False)
 class Module(ABC):
-    """A node of a tree; frozen. ``m(weights, x)`` runs it on one input."""
+    """A node of a tree; frozen. ``m(weights, x)`` runs it on one input; ``repr`` is the expression that builds it."""
 
     # --- what a module states ------------------------------------------------------------------------------------
 
@@ -51,13 +77,14 @@ class Module(ABC):
     def sensitivity(self) -> float:
         """A Lipschitz constant in the input, for weights of norm at most 1."""
 
+    @property
     @abstractmethod
-    def scaled(self, factor: float) -> Iterator[tuple[Atom, float]]:
-        """Yield every atom with a mass and its s_l, for a tree whose norm is multiplied by `factor`."""
+    def positions(self) -> frozenset[Positions]:
+        """The ways of measuring positions, ``max`` and ``mean``, for which its bounds hold."""
 
     @abstractmethod
-    def atoms(self) -> Iterator[Atom]:
-        """Yield all atoms, those of mass 0 too."""
+    def walk(self, seen: Seen) -> Iterator[tuple[Leaf, Seen]]:
+        """Yield every leaf with what it sees, in the order in which they run, for what the whole module sees."""
 
     @abstractmethod
     def tare(self, mass: float) -> Module:
@@ -68,12 +95,8 @@ class Module(ABC):
         """Return the same module with a prefix in front of the name of every atom."""
 
     @abstractmethod
-    def bound(self, size: float) -> float:
-        """Return a bound on the output for inputs up to a size and weights of norm at most 1."""
-
-    @abstractmethod
-    def doubts(self, size: float) -> Iterator[str]:
-        """Yield what keeps the perturbation bound from being proved, for inputs up to a size."""
+    def extent(self, given: Given) -> Given:
+        """Return a bound on the output for inputs up to a bound and weights of norm at most 1."""
 
     @abstractmethod
     def __call__(self, weights: Weights, x: Any) -> Any:
@@ -82,20 +105,24 @@ class Module(ABC):
     # --- composition -----------------------------------------------------------------------------------------------
 
     def __matmul__(self, before: Any) -> Module:
-        return Composite(self, _module(before))
+        from normkit.modular.composition import Composite, module
+
+        return Composite(self, module(before))
 
     def __rmatmul__(self, after: Any) -> Module:
-        return Composite(_module(after), self)
+        from normkit.modular.composition import Composite, module
+
+        return Composite(module(after), self)
 
     def __add__(self, other: Any) -> Module:
-        from normkit.modular.atoms import Add
+        from normkit.modular.bonds import Add
 
-        return Composite(Add(), Tuple((self, _module(other))))
+        return Add() @ (self, other)
 
     def __mul__(self, factor: float) -> Module:
-        from normkit.modular.atoms import Multiply
+        from normkit.modular.bonds import Multiply
 
-        return Composite(Multiply(float(factor)), self)
+        return Multiply(factor) @ self
 
     __rmul__ = __mul__
 
@@ -107,20 +134,28 @@ class Module(ABC):
 
     # --- what follows ----------------------------------------------------------------------------------------------
 
+    def leaves(self) -> Iterator[tuple[Leaf, Seen]]:
+        """Yield every leaf with what it sees, in the order in which they run, for inputs of norm at most 1."""
+        yield from self.walk(Seen(1.0, Extent(1.0, None), 1.0))
+
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """The shape of every array of weights, by name."""
-        return {name: atom.shape for name, atom in self._named().items()}
+        return {name: atom.shape for name, (atom, _) in self.atoms().items()}
 
     @property
     def scales(self) -> dict[str, float]:
         """s_l by name, of the atoms that have a mass."""
-        return {atom.name: scale for atom, scale in self.scaled(1.0)}
+        return {name: seen.scale for name, (_, seen) in self.atoms().items() if seen.scale > 0}
 
     @property
     def frozen(self) -> tuple[str, ...]:
         """The names of the atoms without mass: the norm leaves them out, and no update moves them."""
-        return tuple(name for name in self.shapes if name not in self.scales)
+        return tuple(name for name, (_, seen) in self.atoms().items() if seen.scale == 0)
+
+    def bound(self, size: float) -> float:
+        """Return a bound on the output for inputs up to a size and weights of norm at most 1; of a tuple, the sum."""
+        return total(self.extent(Extent(size, None)))
 
     @property
     def proved(self) -> bool:
@@ -130,7 +165,10 @@ class Module(ABC):
     @property
     def why(self) -> tuple[str, ...]:
         """What keeps the perturbation bound from being proved; empty if it is."""
-        return tuple(dict.fromkeys(self.doubts(1.0)))
+        found = [doubt for leaf, seen in self.leaves() for doubt in leaf.doubts(seen.given)]
+        if not self.positions:
+            found.append("no way of measuring positions serves all modules: see their `positions`")
+        return tuple(dict.fromkeys(found))
 
     def norm(self) -> Modular:
         """Return max_l s_l N_l(W_l) over the atoms that have a mass.
@@ -142,139 +180,53 @@ class Module(ABC):
         """
         from normkit.calculus.modular import Modular
 
-        named, scales = self._named(), self.scales
+        named, scales = self.atoms(), self.scales
         if not scales:
             raise ParameterError("the masses of this tree are all zero; give a mass to what is to be trained")
-        return Modular({name: named[name].measure for name in scales}, "linf", scales)
+        return Modular({name: named[name][0].measure for name in scales}, "linf", scales)
 
     def initialize(self, *, seed: Any = None, dtype: Any = np.float64) -> dict[str, Any]:
         """Return weights of norm 1 each, in the atom's own norm; see `normkit.initialize`."""
         draw = np.random.default_rng(seed)
         return {
-            name: initialize(atom.measure, atom.shape, seed=draw, dtype=dtype) for name, atom in self._named().items()
+            name: initialize(atom.measure, atom.shape, seed=draw, dtype=dtype)
+            for name, (atom, _) in self.atoms().items()
         }
 
     def project(self, weights: Weights) -> dict[str, Any]:
         """Return weights of norm at most 1 each, in the atom's own norm; see `normkit.project`."""
-        named = self._named()
+        named = self.atoms()
         if weights.keys() != named.keys():
             raise ShapeError(f"the tree has the weights {listed(named)}; got {listed(weights)}")
-        return {name: project(named[name].measure, array) for name, array in weights.items()}
+        return {name: project(named[name][0].measure, array) for name, array in weights.items()}
 
-    def _named(self) -> dict[str, Atom]:
-        found: dict[str, Atom] = {}
-        for atom in self.atoms():
-            if atom.name in found:
-                raise ParameterError(f"two modules of the tree are named {atom.name!r}; give each a name of its own")
-            found[atom.name] = atom
+    def atoms(self) -> dict[str, tuple[Atom, Seen]]:
+        """Return every atom with what it sees, by name, those of mass 0 too.
+
+        Raises
+        ------
+        ParameterError
+            If a name occurs twice.
+        """
+        from normkit.modular.leaf import Atom
+
+        found: dict[str, tuple[Atom, Seen]] = {}
+        for leaf, seen in self.leaves():
+            if isinstance(leaf, Atom):
+                if leaf.name in found:
+                    raise ParameterError(
+                        f"two modules of the tree are named {leaf.name!r}; give each a name of its own"
+                    )
+                found[leaf.name] = leaf, seen
         return found
 
+    def table(self) -> str:
+        """Return a text with a line for each atom (what it sees of the tree), and what is not proved."""
+        from normkit.modular.show import table
 
-def _module(what: Any) -> Module:
-    if isinstance(what, tuple):
-        return Tuple(tuple(map(_module, what)))
-    if not isinstance(what, Module):
-        raise ParameterError(f"a tree is made of modules and tuples of them; got a {type(what).__name__}")
-    return what
+        return table(self)
 
+    def __repr__(self) -> str:
+        from normkit.modular.show import expression
 
-@dataclass(frozen=True)
-class Composite(Module):
-    """after(before(x))."""
-
-    after: Module
-    before: Module
-
-    @property
-    def mass(self) -> float:
-        """The sum of the masses."""
-        return self.after.mass + self.before.mass
-
-    @property
-    def sensitivity(self) -> float:
-        """The product of the sensitivities."""
-        return self.after.sensitivity * self.before.sensitivity
-
-    def scaled(self, factor: float) -> Iterator[tuple[Atom, float]]:
-        """The part before is multiplied by the sensitivity of what follows; shares are p_i / p."""
-        if self.before.mass > 0:
-            yield from self.before.scaled(factor * self.after.sensitivity * (self.mass / self.before.mass))
-        if self.after.mass > 0:
-            yield from self.after.scaled(factor * (self.mass / self.after.mass))
-
-    def atoms(self) -> Iterator[Atom]:
-        """Those before, then those after."""
-        yield from self.before.atoms()
-        yield from self.after.atoms()
-
-    def tare(self, mass: float) -> Module:
-        """Multiply the masses of both."""
-        shares = [part.mass / self.mass if self.mass > 0 else 0.0 for part in (self.after, self.before)]
-        return Composite(self.after.tare(mass * shares[0]), self.before.tare(mass * shares[1]))
-
-    def renamed(self, prefix: str) -> Module:
-        """Rename both."""
-        return Composite(self.after.renamed(prefix), self.before.renamed(prefix))
-
-    def bound(self, size: float) -> float:
-        """The bound of what follows at the bound of what comes before."""
-        return self.after.bound(self.before.bound(size))
-
-    def doubts(self, size: float) -> Iterator[str]:
-        """Those of both."""
-        yield from self.before.doubts(size)
-        yield from self.after.doubts(self.before.bound(size))
-
-    def __call__(self, weights: Weights, x: Any) -> Any:
-        """Return after(before(x))."""
-        return self.after(weights, self.before(weights, x))
-
-
-@dataclass(frozen=True)
-class Tuple(Module):
-    """(M_1(x), ..., M_k(x)); the norm of a tuple is the sum of the norms."""
-
-    parts: tuple[Module, ...]
-
-    @property
-    def mass(self) -> float:
-        """The sum of the masses."""
-        return sum(part.mass for part in self.parts)
-
-    @property
-    def sensitivity(self) -> float:
-        """The sum of the sensitivities."""
-        return sum(part.sensitivity for part in self.parts)
-
-    def scaled(self, factor: float) -> Iterator[tuple[Atom, float]]:
-        """Shares are p_i / p."""
-        for part in self.parts:
-            if part.mass > 0:
-                yield from part.scaled(factor * (self.mass / part.mass))
-
-    def atoms(self) -> Iterator[Atom]:
-        """Those of the parts in their order."""
-        for part in self.parts:
-            yield from part.atoms()
-
-    def tare(self, mass: float) -> Module:
-        """Multiply the masses of all."""
-        whole = self.mass
-        return Tuple(tuple(part.tare(mass * part.mass / whole if whole > 0 else 0.0) for part in self.parts))
-
-    def renamed(self, prefix: str) -> Module:
-        """Rename all."""
-        return Tuple(tuple(part.renamed(prefix) for part in self.parts))
-
-    def bound(self, size: float) -> float:
-        """The sum of the bounds."""
-        return sum(part.bound(size) for part in self.parts)
-
-    def doubts(self, size: float) -> Iterator[str]:
-        """Those of all."""
-        for part in self.parts:
-            yield from part.doubts(size)
-
-    def __call__(self, weights: Weights, x: Any) -> Any:
-        """Return all outputs."""
-        return tuple(part(weights, x) for part in self.parts)
+        return expression(self)

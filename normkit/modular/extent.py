@@ -1,0 +1,58 @@
+"""What is known of an array on its way through a tree: how large it is at most, and in which norm."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+Channels = Literal["rms", "linf", "l1"]
+"""The norm of the channels at a position; each is at least as large as those before it."""
+Positions = Literal["max", "mean"]
+BOTH: frozenset[Positions] = frozenset({"max", "mean"})
+LARGEST: frozenset[Positions] = frozenset({"max"})
+MEAN: frozenset[Positions] = frozenset({"mean"})
+
+ORDER: tuple[Channels, ...] = ("rms", "linf", "l1")
+"""RMS <= linf <= l1: a bound in a later one is a bound in all before it."""
+
+
+@dataclass(frozen=True)
+class Extent:
+    """An array of norm at most `size`; `norm` None for the input of a tree, measured as the first module takes it."""
+
+    size: float
+    norm: Channels | None = "rms"
+
+    def at_least(self, norm: Channels) -> bool:
+        """Tell whether the size bounds this norm, too."""
+        return self.norm is None or ORDER.index(self.norm) >= ORDER.index(norm)
+
+
+Given = Extent | tuple["Given", ...]
+"""One array, or a tuple of them, as a module gives it."""
+
+
+def total(given: Given) -> float:
+    """Return the size of an array; of a tuple the sum of the sizes."""
+    return given.size if isinstance(given, Extent) else sum(map(total, given))
+
+
+def common(given: Given) -> Channels | None:
+    """Return the largest norm that the sizes of all arrays are known to bound; None for inputs of the tree alone."""
+    if isinstance(given, Extent):
+        return given.norm
+    norms = list(map(common, given))
+    return min((norm or "rms" for norm in norms), key=ORDER.index) if any(norms) else None
+
+
+def each(given: Given, change: Callable[[Extent], Extent]) -> Given:
+    """Return the same arrays, every one changed."""
+    return change(given) if isinstance(given, Extent) else tuple(each(part, change) for part in given)
+
+
+def parts(given: Given, count: int) -> tuple[Extent, ...]:
+    """Return the extents of a tuple of so many arrays. What is an input of the tree is in each as in the whole."""
+    if isinstance(given, Extent):
+        return (given,) * count
+    return tuple(part if isinstance(part, Extent) else Extent(total(part), common(part)) for part in given)
