@@ -10,7 +10,7 @@ from normkit.modular.extent import total
 from normkit.modular.leaf import Atom
 from normkit.modular.tree import Module
 
-HEADS = ("name", "shape", "norm", "mass", "scale", "input", "sensitivity")
+HEADS = ("name", "shape", "norm", "mass", "scale", "input", "sensitivity so far")
 
 
 def expression(tree: Module) -> str:
