@@ -94,7 +94,7 @@ def test_the_tree_compiles_to_a_modular_norm() -> None:
         net.project({"body": W["body"]})
 
 
-# --- what atoms compute, and in which norm -----------------------------------------------------------------------------
+# --- what atoms compute, and in which norm ---------------------------------------------------------------------------
 
 draw = np.random.default_rng(0)
 X = draw.standard_normal((6, 5))
@@ -290,7 +290,7 @@ def test_the_table_of_a_tree() -> None:
         ["not proved: the sensitivity 3 of cube is not proved"],
         ["not proved: 'head' may see an input of norm 6, more than 1"],
     ]
-    assert len({line.index(row[-1]) for line, row in zip(net.table().splitlines()[1:4], rows[1:], strict=False)}) == 1
+    assert len({len(line) for line in net.table().splitlines()[1:4]}) == 1
 
 
 def test_doubts_are_said() -> None:

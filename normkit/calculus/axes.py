@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterable
+from dataclasses import replace
 
 from normkit.calculus.induced import Induced
 from normkit.calculus.mixed import PRODUCT, require_outer
@@ -23,7 +24,6 @@ class OnAxes(Norm):
     pattern: str
 
     def _set(self, **fields: Norm | str) -> None:
-        """Keep what was given; texts of names with single spaces."""
         for name, value in fields.items():
             object.__setattr__(self, name, " ".join(value.split()) if isinstance(value, str) else value)
 
@@ -101,15 +101,12 @@ class Matricize(OnAxes, name="matricize"):
         """The map from the array to the matrix."""
         return Regroup(self.axes, split(self.axes, "matricize", rows=self.rows, cols=self.cols))
 
-    def _like(self, norm: Norm) -> Matricize:
-        return Matricize(norm, self.pattern, self.rows, self.cols)
-
     def value(self) -> Functional:
         return Map(self.linear, self.of.value())
 
     @property
     def dual(self) -> Norm:
-        return self._like(self.of.dual)
+        return replace(self, of=self.of.dual)
 
     def dual_value(self) -> Functional:
         return Map(self.linear, self.of.dual_value())
@@ -118,7 +115,7 @@ class Matricize(OnAxes, name="matricize"):
         parts = self.of.synthesis()
         if parts is None or any(linear is not None for linear, _ in parts[1]):
             return None
-        return parts[0], tuple((None, self._like(part)) for _, part in parts[1])
+        return parts[0], tuple((None, replace(self, of=part)) for _, part in parts[1])
 
     @classmethod
     def examples(cls) -> Iterable[Norm]:
@@ -189,7 +186,7 @@ class Slices(OnAxes, name="slices"):
 
     @property
     def dual(self) -> Norm:
-        return Slices(self.of.dual, self.pattern, self.over, self.outer.dual)
+        return replace(self, of=self.of.dual, outer=self.outer.dual)
 
     def dual_value(self) -> Functional:
         return Map(self.linear, Mixed(self.outer.dual_value(), self.of.dual_value(), "rows"))

@@ -2,9 +2,10 @@
 
 from normkit.modular.activations import GELU, SILU, Gate, GeLU, ReLU, Route, SiLU, Softmax, Tanh
 from normkit.modular.attention import Attention, MergeHeads, SplitHeads
-from normkit.modular.block_matrices import Experts, FusedQKV, FusedQKVHeads, Grouped, Heads
+from normkit.modular.block_matrices import Experts, Grouped, Heads
 from normkit.modular.bonds import Add, Bond, Identity, Multiply
 from normkit.modular.convolutions import Conv1d, Conv1dPositions, Conv2d, Conv2dPositions
+from normkit.modular.fused import FusedQKV, FusedQKVHeads
 from normkit.modular.matrices import Embed, Linear, Unembed
 from normkit.modular.normalization import LayerNorm, RMSNorm
 from normkit.modular.pooling import AvgPool, CausalMean, Flatten, MeanPool, Reshape

@@ -8,8 +8,8 @@ from functools import reduce
 from typing import TYPE_CHECKING, Any
 
 from normkit.errors import ParameterError
-from normkit.modular.extent import BOTH, Given, Positions
-from normkit.modular.tree import Module, Seen, Weights
+from normkit.modular.extent import BOTH, Given, Positions, Seen
+from normkit.modular.tree import Module, Weights
 
 if TYPE_CHECKING:
     from normkit.modular.leaf import Leaf

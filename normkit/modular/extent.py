@@ -1,4 +1,11 @@
-"""What is known of an array on its way through a tree: how large it is at most, and in which norm."""
+"""What is known on the way through a tree: how large an array is at most, in which norm, and what a leaf sees.
+
+Arrays have their channels along the first axis, and positions along the others: words of a text, pixels of an image,
+heads. The channels at a position are measured by RMS, but for inputs of `Embed` and weights of experts (``l1``), and
+outputs of `Unembed` (``linf``). Positions are measured by the largest norm among them (``max``) or by its root mean
+square (``mean``; with RMS, that is the RMS of all entries). Most modules obey their bounds either way; the `positions`
+of a tree say which ways serve it. A vector is one position.
+"""
 
 from __future__ import annotations
 
@@ -31,6 +38,25 @@ class Extent:
 
 Given = Extent | tuple["Given", ...]
 """One array, or a tuple of them, as a module gives it."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a leaf sees of its tree.
+
+    Attributes
+    ----------
+    scale : float
+        s_l, what the norm of its weights is multiplied with; 0 if they are frozen.
+    given : Given
+        A bound on its input.
+    before : float
+        The sensitivity of all that its input has come through.
+    """
+
+    scale: float
+    given: Given
+    before: float
 
 
 def total(given: Given) -> float:

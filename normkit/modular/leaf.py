@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from normkit.errors import ParameterError
-from normkit.modular.extent import BOTH, Channels, Extent, Given, Positions, common, total
-from normkit.modular.tree import Module, Seen, Weights
+from normkit.modular.extent import BOTH, Channels, Extent, Given, Positions, Seen, common, total
+from normkit.modular.tree import Module, Weights
 
 if TYPE_CHECKING:
     from normkit.norm import Norm

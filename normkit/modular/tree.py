@@ -13,11 +13,7 @@ and inputs of norm at most 1, to first order,
 
 Unrolled, every atom l gets one number s_l, and the norm is max s_l ‖w_l‖: a `Modular` norm with outer norm ``linf``.
 
-Arrays have their channels along the first axis, and positions along the others: words of a text, pixels of an image,
-heads. The channels at a position are measured by RMS, but for inputs of `Embed` and weights of experts (``l1``), and
-outputs of `Unembed` (``linf``). Positions are measured by the largest norm among them (``max``) or by its root mean
-square (``mean``; with RMS, that is the RMS of all entries). Most modules obey their bounds either way; `positions` says
-which ways serve a whole tree. A vector is one position.
+How inputs and outputs are measured says `normkit.modular.extent`.
 """
 
 from __future__ import annotations
@@ -31,7 +27,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from normkit.errors import ParameterError, ShapeError
-from normkit.modular.extent import Extent, Given, Positions, total
+from normkit.modular.extent import Extent, Given, Positions, Seen, total
 from normkit.names import listed
 from normkit.points import initialize, project
 
@@ -40,25 +36,6 @@ if TYPE_CHECKING:
     from normkit.modular.leaf import Atom, Leaf
 
 Weights = Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class Seen:
-    """What a leaf sees of its tree.
-
-    Attributes
-    ----------
-    scale : float
-        s_l, what the norm of its weights is multiplied with; 0 if they are frozen.
-    given : Given
-        A bound on its input.
-    before : float
-        The sensitivity of all that its input has come through.
-    """
-
-    scale: float
-    given: Given
-    before: float
 
 
 @dataclass(frozen=True, repr=False)
