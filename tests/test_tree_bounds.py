@@ -175,9 +175,35 @@ def test_outputs_move_no_more_than_the_sensitivity_allows(net: Any) -> None:
     assert 1e-3 * tree.sensitivity < max(found) <= tree.sensitivity * ROUNDED
 
 
+ONES = np.ones((6, 4))
+LONE: dict[str, tuple[Module, Any, str]] = {
+    "linear": (Linear("w", 3, 6), ONES, "rms"),
+    "embed": (Embed("w", 6, 3), np.eye(6)[:, :4], "rms"),
+    "unembed": (Unembed("w", 7, 6), ONES, "linf"),
+    "grouped": (Grouped("w", 2, 2, 3), ONES, "rms"),
+    "heads": (Heads("w", 3, 2, 6), ONES, "rms"),
+    "fused": (FusedQKV("w", 6, 4, 2, groups=2), ONES, "rms"),
+    "fused heads": (FusedQKVHeads("w", 6, 4, 2, groups=2), ONES, "rms"),
+    "experts": (Experts("w", 3, 4, 6), (ONES, np.eye(3)[:, [0, 1, 2, 0]]), "rms"),
+    "conv1d": (Conv1d("w", 3, 6, 2), ONES, "rms"),
+    "conv1d positions": (Conv1dPositions("w", 3, 6, 2), ONES, "rms"),
+    "conv2d": (Conv2d("w", 3, 6, (2, 2)), np.ones((6, 3, 4)), "rms"),
+    "conv2d positions": (Conv2dPositions("w", 3, 6, (2, 2)), np.ones((6, 3, 4)), "rms"),
+    "bias": (Bias("w", 6), ONES, "rms"),
+    "gain": (Gain("w", 6), ONES, "rms"),
+}
+"""Every atom with an input of norm 1 for which a change of its weights moves the output by all of its norm."""
+
+
+@pytest.mark.parametrize("which", LONE)
+def test_no_smaller_norm_of_an_atom_would_do(which: str) -> None:
+    atom, x, out = LONE[which]
+    for way in sorted(atom.positions):
+        assert 1 - 1e-4 < worst_change(atom, x, (way, out), seed=1, rounds=8) <= ROUNDED
+
+
 # --- bonds by themselves ----------------------------------------------------------------------------------------------
 
-HALF = np.sqrt(0.5)
 SHAPED = np.random.default_rng(0).standard_normal((4, 3))
 TIGHT: dict[str, tuple[Module, Any]] = {
     "relu": (ReLU(), np.ones(3)),
@@ -188,6 +214,7 @@ TIGHT: dict[str, tuple[Module, Any]] = {
     "route": (Route(), np.zeros(4)),
     "rmsnorm": (RMSNorm(1e-4), np.zeros(3)),
     "layernorm": (LayerNorm(1e-4), np.zeros(3)),
+    "least": (RMSNorm(0.0, least=0.5), np.full(3, 0.5)),
     "gate": (Gate(4), (np.array([2.0, 0, 0, 0]), np.array([2.0, 0, 0, 0]))),
     "attention": (Attention(), (SHAPED / 4, SHAPED / 4, SHAPED / 4)),
     "split": (modular.SplitHeads(4, 2), np.ones((8, 2))),

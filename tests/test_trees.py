@@ -247,6 +247,10 @@ def test_bonds_by_loops() -> None:
     assert np.allclose(RMSNorm(0.25)({}, x)[:, 1, 2], at / np.sqrt((at**2).mean() + 0.25))
     assert np.allclose(LayerNorm(0.25)({}, x)[:, 1, 2], (at - at.mean()) / np.sqrt(at.var() + 0.25))
     assert np.allclose(Gate(2)({}, (x, 2 * x)), 2 * x**2)
+    with pytest.raises(nk.ShapeError, match=re.escape("Gate(3) takes two arrays of 3 channels; got (2, 4, 6) and")):
+        Gate(3)({}, (x, x))
+    with pytest.raises(nk.ShapeError, match=re.escape("SplitHeads(2, 3) takes up to 2 heads of 3 channels; got 9")):
+        SplitHeads(2, 3)({}, np.ones((9, 2)))
     with pytest.raises(nk.ShapeError, match=re.escape("windows (2, 4) do not tile positions of lengths (4, 6)")):
         AvgPool((2, 4))({}, x)
 
@@ -345,8 +349,10 @@ WRONG: list[tuple[Any, str]] = [
     (lambda: RMSNorm(0.0), "RMSNorm without eps is not Lipschitz at 0"),
     (lambda: LayerNorm(-1.0), "the eps of LayerNorm is a number >= 0; got -1.0"),
     (lambda: Attention(inverse_temperature=0.0), "inverse temperature of Attention is a positive number; got 0.0"),
-    (lambda: AvgPool((2, 0)), "window of AvgPool has positive integers as lengths"),
-    (lambda: Reshape(()), "shape of Reshape has positive integers as lengths"),
+    (lambda: Gate(0), "lengths of Gate are positive integers"),
+    (lambda: (Attention() @ (Identity(), ReLU())).why, "takes a tuple of 3 arrays is given 2"),
+    (lambda: AvgPool((2, 0)), "lengths of AvgPool are positive integers; got (2, 0)"),
+    (lambda: Reshape(()), "lengths of Reshape are positive integers; got ()"),
 ]
 
 

@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from normkit.modular.extent import LARGEST, Extent, Given, Positions, each, parts
-from normkit.modular.leaf import Weightless, large
+from normkit.errors import ShapeError
+from normkit.modular.extent import LARGEST, Extent, Given, Positions, parts
+from normkit.modular.leaf import Weightless, large, mismeasured, require_lengths
 
 GELU = 1.1289042
 """Slope of GeLU at sqrt(2), where it is largest: (1 + erf(1))/2 + exp(-1)/sqrt(pi), rounded up."""
@@ -118,6 +119,9 @@ class Gate(Weightless):
 
     width: int
 
+    def __post_init__(self) -> None:
+        require_lengths("Gate", (self.width,))
+
     @property
     def sensitivity(self) -> float:
         """sqrt(width)."""
@@ -141,6 +145,10 @@ class Gate(Weightless):
     def at(self, x: Any) -> Any:
         """Return the product."""
         first, second = x
+        if len(first) != self.width or first.shape != second.shape:
+            raise ShapeError(
+                f"{self!r} takes two arrays of {self.width} channels; got {first.shape} and {second.shape}"
+            )
         return first * second
 
 
@@ -159,7 +167,7 @@ class Softmax(Weightless):
 
     def extent(self, given: Given) -> Given:
         """1: no probability is larger."""
-        return each(given, lambda one: Extent(1.0))
+        return Extent(1.0)
 
     def at(self, x: Any) -> Any:
         """Return the probabilities."""
@@ -184,7 +192,7 @@ class Route(Softmax):
 
     def doubts(self, given: Given) -> Iterator[str]:
         """Yield that the input is not bounded in linf, whatever its size."""
-        yield from (said for said in large("Route", given, "linf") if "takes" in said)
+        yield from mismeasured("Route", given, "linf")
 
 
 def softmax(x: Any, axis: int) -> Any:

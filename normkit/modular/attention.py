@@ -13,7 +13,7 @@ from normkit.errors import ParameterError, ShapeError
 from normkit.modular.activations import softmax
 from normkit.modular.block_matrices import headed
 from normkit.modular.extent import LARGEST, Extent, Given, Positions, each, parts
-from normkit.modular.leaf import Weightless, large
+from normkit.modular.leaf import Weightless, large, require_lengths
 from normkit.modular.pooling import Contraction
 
 
@@ -98,6 +98,9 @@ class SplitHeads(Weightless):
     heads: int
     width: int
 
+    def __post_init__(self) -> None:
+        require_lengths("SplitHeads", (self.heads, self.width))
+
     @property
     def sensitivity(self) -> float:
         """sqrt(heads)."""
@@ -108,8 +111,12 @@ class SplitHeads(Weightless):
         return each(given, lambda one: Extent(self.sensitivity * one.size))
 
     def at(self, x: Any) -> Any:
-        """Return the heads."""
-        return tuple(map(self.at, x)) if isinstance(x, tuple) else headed(x, self.width)
+        """Return the heads; of keys and values there may be fewer."""
+        if isinstance(x, tuple):
+            return tuple(map(self.at, x))
+        if len(x) % self.width or len(x) > self.heads * self.width:
+            raise ShapeError(f"{self!r} takes up to {self.heads} heads of {self.width} channels; got {len(x)} channels")
+        return headed(x, self.width)
 
 
 @dataclass(frozen=True, repr=False)

@@ -13,6 +13,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
+from normkit.errors import ParameterError
+
 Channels = Literal["rms", "linf", "l1"]
 """The norm of the channels at a position; each is at least as large as those before it."""
 Positions = Literal["max", "mean"]
@@ -78,7 +80,15 @@ def each(given: Given, change: Callable[[Extent], Extent]) -> Given:
 
 
 def parts(given: Given, count: int) -> tuple[Extent, ...]:
-    """Return the extents of a tuple of so many arrays. What is an input of the tree is in each as in the whole."""
+    """Return the extents of a tuple of so many arrays; an input of the tree bounds each as it does the whole.
+
+    Raises
+    ------
+    ParameterError
+        If the tuple has another number of arrays.
+    """
     if isinstance(given, Extent):
         return (given,) * count
+    if len(given) != count:
+        raise ParameterError(f"a module that takes a tuple of {count} arrays is given {len(given)}")
     return tuple(part if isinstance(part, Extent) else Extent(total(part), common(part)) for part in given)

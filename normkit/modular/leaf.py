@@ -64,8 +64,7 @@ class Atom(Leaf):
         object.__setattr__(self, "layout", " ".join(self.layout.split()) or self.axes)
         if sorted(self.layout.split()) != sorted(self.axes.split()):
             raise ParameterError(f"the layout of {self.name!r} orders the axes {self.axes!r}; got {self.layout!r}")
-        if not all(isinstance(length, int) and length > 0 for length in self.sizes):
-            raise ParameterError(f"the lengths of {self.name!r} are positive integers; got {self.shape}")
+        require_lengths(repr(self.name), self.sizes)
 
     @property
     @abstractmethod
@@ -112,9 +111,20 @@ def large(who: str, given: Given, norm: Channels) -> Iterator[str]:
     """Yield that an input is not known to be at most 1 in the norm that a leaf takes, if so."""
     if total(given) > 1 + ROUNDING:
         yield f"{who} may see an input of norm {total(given):.4g}, more than 1"
+    yield from mismeasured(who, given, norm)
+
+
+def mismeasured(who: str, given: Given, norm: Channels) -> Iterator[str]:
+    """Yield that an input is not known to be bounded in the norm that a leaf takes, if so."""
     got = common(given)
     if not Extent(1.0, got).at_least(norm):
         yield f"{who} takes an input in {norm}, and sees one that is bounded in {got}"
+
+
+def require_lengths(who: str, lengths: tuple[int, ...]) -> None:
+    """Raise `ParameterError` unless there are lengths, and all are positive integers."""
+    if not lengths or not all(isinstance(length, int) and length > 0 for length in lengths):
+        raise ParameterError(f"the lengths of {who} are positive integers; got {lengths}")
 
 
 # --- bonds -----------------------------------------------------------------------------------------------------------

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from normkit.errors import ParameterError, ShapeError
+from normkit.errors import ShapeError
 from normkit.modular.extent import LARGEST, MEAN, Extent, Given, Positions, total
-from normkit.modular.leaf import Weightless
+from normkit.modular.leaf import Weightless, require_lengths
 
 
 @dataclass(frozen=True, repr=False)
@@ -51,8 +51,7 @@ class AvgPool(Contraction):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "window", tuple(self.window))
-        if not self.window or not all(isinstance(length, int) and length > 0 for length in self.window):
-            raise ParameterError(f"the window of AvgPool has positive integers as lengths; got {self.window!r}")
+        require_lengths("AvgPool", self.window)
 
     def at(self, x: Any) -> Any:
         """Return the means."""
@@ -105,8 +104,7 @@ class Reshape(Contraction):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "shape", tuple(self.shape))
-        if not self.shape or not all(isinstance(length, int) and length > 0 for length in self.shape):
-            raise ParameterError(f"the shape of Reshape has positive integers as lengths; got {self.shape!r}")
+        require_lengths("Reshape", self.shape)
 
     @property
     def positions(self) -> frozenset[Positions]:
