@@ -59,7 +59,7 @@ _WHERE = {
         "BackendError", "MissingExtra", "NoClosedForm", "UnsafeSchedule",
     ],
 }  # fmt: skip
-_PACKAGES = ("modular", "optim")
+_PACKAGES = ("modular", "optim", "studies")
 """Packages that are reached as attributes, too."""
 _HOME = {name: module for module, names in _WHERE.items() for name in names}
 __all__ = sorted(_HOME)

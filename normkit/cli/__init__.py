@@ -19,6 +19,7 @@ from normkit.cli.model import model
 from normkit.cli.norms import norms
 from normkit.cli.polar import polar
 from normkit.cli.schedule import schedule
+from normkit.cli.study import study
 from normkit.cli.value import value
 from normkit.errors import NormkitError
 
@@ -108,5 +109,5 @@ def main(ctx: click.Context) -> None:
         click.echo(ctx.get_help())
 
 
-for command in (dualize, derive, value, norms, polar, schedule, model):
+for command in (dualize, derive, value, norms, polar, schedule, model, study):
     main.add_command(command)

@@ -1,0 +1,155 @@
+"""``normkit study``: run a study, print its tables and verdicts, write JSON and pictures."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from normkit.studies.kit.study import Study
+
+COMMON = (
+    click.Option(["--quick"], is_flag=True, help="A smaller form, in seconds."),
+    click.Option(["--long"], is_flag=True, help="Recompute the shipped long-run values too: minutes."),
+    click.Option(["--json", "as_json"], is_flag=True, help="Print one JSON document; tables go to stderr."),
+    click.Option(["--out"], metavar="DIR", help="Write NAME.json and the pictures there; a killed run resumes there."),
+    click.Option(["--seed"], type=int, default=0, show_default=True, help="The root of all randomness."),
+    click.Option(["--workers"], type=click.IntRange(1), default=2, show_default=True, help="Processes, with joblib."),
+)
+
+
+class Studies(click.Group):
+    """A group whose commands are the studies; they are imported when one is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return list, all, and the names of the studies."""
+        from normkit import studies
+
+        return ["list", "all", *studies.names()]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return the command of a study, with the study's own options."""
+        from normkit import studies
+
+        if cmd_name == "list":
+            return listing
+        if cmd_name == "all":
+            return click.Command(
+                "all", params=list(COMMON), callback=_every, help="Run all studies, one after the other.",
+                short_help="Run all studies.",
+            )  # fmt: skip
+        return _command(studies.get(cmd_name)) if cmd_name in studies.names() else None
+
+
+@click.group(cls=Studies)
+def study() -> None:
+    """Run the studies: what papers claim, reproduced and judged.
+
+    A verdict is holds, conditional, false or measured. Exit 0 if every verdict is the one that the pages state, else 1.
+
+    \b
+    Examples:
+      normkit study list
+      normkit study muon-rmnp-gap --quick
+      normkit study all --out results/
+    """  # noqa: D301 (click reads the backspace as: keep these lines)
+
+
+@click.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def listing(as_json: bool) -> None:
+    """List the studies, and what each reproduces."""
+    from normkit import studies
+
+    found = [studies.get(name) for name in studies.names()]
+    if as_json:
+        rows = [{"name": each.name, "title": each.title, "ids": list(each.ids)} for each in found]
+        click.echo(json.dumps({"studies": rows, "index": studies.index()}, indent=2, ensure_ascii=False))
+        return
+    width = max(len(each.name) for each in found)
+    for each in found:
+        click.echo(f"{each.name:<{width}}  {each.title}" + (f" ({', '.join(each.ids)})" if each.ids else ""))
+
+
+def _command(study: Study) -> click.Command:
+    own = [
+        click.Option(
+            [f"--{name.replace('_', '-')}"],
+            type=None if option.kind is bool else option.kind,
+            is_flag=option.kind is bool,
+            default=option.default,
+            multiple=option.many,
+            show_default=True,
+            help=option.help,
+        )
+        for name, option in study.options.items()
+    ]
+
+    def run(quick: bool, long: bool, as_json: bool, out: str | None, seed: int, workers: int, **options: Any) -> int:
+        made, fine = _run(study, quick, long, as_json, out, seed, workers, options)
+        if as_json:
+            click.echo(json.dumps(made, indent=2, ensure_ascii=False))
+        return 0 if fine else 1
+
+    about = study.about.split("\n\n")
+    return click.Command(study.name, params=[*COMMON, *own], callback=run, help=about[0], short_help=study.title)
+
+
+def _every(quick: bool, long: bool, as_json: bool, out: str | None, seed: int, workers: int) -> int:
+    from normkit import studies
+
+    made, all_fine = [], True
+    for name in studies.names():
+        each = studies.get(name)
+        defaults = {key: option.default for key, option in each.options.items()}
+        document, fine = _run(each, quick, long, as_json, out, seed, workers, defaults)
+        made.append(document)
+        all_fine = all_fine and fine
+        click.echo("", err=as_json)
+    if as_json:
+        click.echo(json.dumps({"studies": made}, indent=2, ensure_ascii=False))
+    return 0 if all_fine else 1
+
+
+def _run(
+    study: Study,
+    quick: bool,
+    long: bool,
+    as_json: bool,
+    out: str | None,
+    seed: int,
+    workers: int,
+    options: dict[str, Any],
+) -> tuple[dict[str, Any], bool]:
+    """Run a study, print it, write it, and return it as plain data with whether it is as documented."""
+    from normkit.cli.progress import Progress
+    from normkit.errors import ParameterError
+    from normkit.studies.kit import files, report
+    from normkit.studies.kit.cells import Cells
+
+    if quick and long:
+        raise ParameterError("--quick and --long exclude each other")
+    form = "quick" if quick else "long" if long else "full"
+    place = None if out is None else files.folder(out)
+    kept = None if place is None else files.journal(place, study, form)
+    start = time.perf_counter()
+    with Progress(1000) as progress:
+
+        def watch(label: str, done: int, total: int) -> None:
+            progress.start(f"{study.name} {label}")
+            progress.done = 1000 * done // max(total, 1)
+
+        cells = Cells(study.name, seed, kept, workers, watch)
+        outcome = study(seed=seed, quick=quick, long=long, cells=cells, **options)
+    document = report.document(study, outcome, seed=seed, form=form, options=options)
+    for line in report.text(study, outcome):
+        click.echo(line, err=as_json)
+    if place is not None:
+        written = files.write(place, study, outcome, document)
+        cells.forget()
+        click.echo(f"wrote {', '.join(path.name for path in written)} to {place}", err=True)
+    click.echo(f"{study.name}: {time.perf_counter() - start:.1f} s", err=True)
+    return document, outcome.as_documented

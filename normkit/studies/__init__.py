@@ -1,0 +1,49 @@
+"""Studies: what source documents claim, reproduced, measured and, where it is wrong, corrected; one file per study.
+
+A module of this package with a `STUDY` is a study; `kit` is what they are made of.
+
+Examples
+--------
+>>> from normkit import studies
+>>> "polar-core" in studies.names()
+True
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib import import_module
+from pkgutil import iter_modules
+
+from normkit.errors import ParameterError
+from normkit.studies.kit.study import Study
+
+
+@cache
+def _all() -> dict[str, Study]:
+    modules = [import_module(f"{__name__}.{each.name}") for each in iter_modules(__path__) if not each.ispkg]
+    found = [module.STUDY for module in modules]
+    return {study.name: study for study in sorted(found, key=lambda study: (study.ids or ("Z",), study.name))}
+
+
+def names() -> list[str]:
+    """Return the names of all studies, by the first number that they reproduce."""
+    return list(_all())
+
+
+def get(name: str) -> Study:
+    """Return a study by its name.
+
+    Raises
+    ------
+    ParameterError
+        If there is none of that name.
+    """
+    if name not in _all():
+        raise ParameterError(f"unknown study {name!r}; known: {', '.join(names())}")
+    return _all()[name]
+
+
+def index() -> dict[str, str]:
+    """Return the study of every number (S01, ...)."""
+    return dict(sorted((number, study.name) for study in _all().values() for number in study.ids))
