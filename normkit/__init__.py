@@ -51,6 +51,7 @@ _WHERE = {
     "normkit.averaging": ["FrankWolfe"],
     "normkit.layerwise": ["LayerwiseSmooth"],
     "normkit.points": ["initialize", "project"],
+    "normkit.curvature.estimate": ["sharpness", "Sharpness", "Extremum"],
     "normkit.certificate": ["Certificate", "certify"],
     "normkit.cost": ["cost_class"],
     "normkit.derive": ["derive", "Derivation", "Step"],

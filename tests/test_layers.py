@@ -80,6 +80,7 @@ FLOORS: dict[str, tuple[str, int]] = {
     "averaging": ("bridge", 8),
     "layerwise": ("bridge", 8),
     "points": ("bridge", 8),
+    "curvature": ("bridge", 8),
     "testing": ("bridge", 8),
     "plot": ("bridge", 8),
     "polar_plot": ("bridge", 8),
