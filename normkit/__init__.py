@@ -52,6 +52,8 @@ _WHERE = {
     "normkit.layerwise": ["LayerwiseSmooth"],
     "normkit.points": ["initialize", "project"],
     "normkit.curvature.estimate": ["sharpness", "Sharpness", "Extremum"],
+    "normkit.curvature.path": ["descent_lemma", "DescentLemma"],
+    "normkit.curvature.layers": ["fit_layerwise"],
     "normkit.certificate": ["Certificate", "certify"],
     "normkit.cost": ["cost_class"],
     "normkit.derive": ["derive", "Derivation", "Step"],

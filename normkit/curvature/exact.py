@@ -204,4 +204,5 @@ def _spread(values: Floats, p: float) -> Floats:
         sigma = (values / values[0]) ** (-1 / (2 - p))
     else:
         sigma = np.eye(1, len(values))[0]
-    return sigma / (sigma.max() if np.isinf(p) else float((sigma**p).sum() ** (1 / p)))
+    size = float(sigma.max() if np.isinf(p) else (sigma**p).sum() ** (1 / p))
+    return np.asarray(sigma / size)
