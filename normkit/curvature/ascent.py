@@ -15,7 +15,8 @@ for ``spectral``, the sphere of ``l2``) that ascends <x, Hx>; elsewhere it finds
 
 *Conditional gradient* x <- x + gamma (y - x) with y = dualize(Hx) and the best gamma in [0, 1], which is known because
 <x, Hx> is quadratic on the segment: certified ascent of <x, Hx> itself, to a point with N*(Hx) = <x, Hx>, which is the
-necessary condition for a maximum on the ball. For H >= 0 gamma = 1: it is the power iteration.
+necessary condition for a maximum on the ball. For H >= 0 gamma = 1: it is the power iteration. Where the maximum is no
+extreme point of the ball the error falls as slowly as 1/k in the number k of steps, as conditional gradients do.
 """
 
 from __future__ import annotations
@@ -113,7 +114,7 @@ def _climb(best: Best, apply: Apply, start: Floats, steps: int, rtol: float) -> 
 
 
 def _slide(best: Best, apply: Apply, steps: int) -> None:
-    """Ascend a negative quotient <x, Hx> / N(x)^2 by its gradient, with steps that are kept only if they rise."""
+    """Ascend a negative quotient <x, Hx> / N(x)^2 by a gradient of it, with steps that are kept only if they rise."""
     dual = best.of.dual()
     x, rate = best.x, 1 / best.stretch
     Hx = apply(x)

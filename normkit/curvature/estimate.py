@@ -38,6 +38,13 @@ class Extremum:
         ``exact``: both are one number. ``certified``: both are proved. ``lower``: there is no upper bound.
     witness : ndarray or dict of ndarrays
         A point of the unit ball that attains `lower`, in the caller's types.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import normkit as nk
+    >>> nk.sharpness(np.diag([1.0, 3.0]), "linf").operator
+    Extremum(lower=4.0, upper=4.0, kind='exact', witness=array([1., 1.]))
     """
 
     lower: float
@@ -62,7 +69,7 @@ class Sharpness:
         quadratic f with the Hessian H. It is negative for H < 0.
     operator : Extremum
         sup of N*(Hx) over N(x) = 1, which is sup of <y, Hx> over the unit ball: the norm of H from N to N*, that is the
-        Lipschitz constant of the gradient. At least |<x, Hx>| for every x of the ball; `directional` if H >= 0.
+        Lipschitz constant of the gradient. At least the magnitude of any <x, Hx> of the ball; `directional` if H >= 0.
     products : int
         How many Hessian-vector products were made; 0 for a matrix.
     steps : int
@@ -243,7 +250,7 @@ def _closed(
         x = x / of.value(x)
         lower = _attained(of, lambda v: H @ v, x)[at]
         upper = lower if known is not None else max(lower, upper)
-        low, high = (_finite(float(np.ldexp(number, power))) for number in (lower, upper))
+        low, high = (_raised(number, power) for number in (lower, upper))
         ends.append(Extremum(low, high, _kind(lower, upper), of.given(x)))
     return Sharpness(ends[0], ends[1], products, 0 if best is None else best.steps)
 
@@ -277,6 +284,11 @@ def _kind(lower: float, upper: float) -> Kind:
     if lower == upper:
         return "exact"
     return "certified" if np.isfinite(upper) else "lower"
+
+
+def _raised(number: float, power: int) -> float:
+    with np.errstate(over="ignore", under="ignore"):
+        return _finite(float(np.ldexp(number, power)))
 
 
 def _finite(number: float) -> float:

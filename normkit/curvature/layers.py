@@ -88,7 +88,7 @@ def _each(path: Path, x: Floats, dual: bool) -> Floats:
     if of.product is None:
         return np.array([of.dual_value(x) if dual else of.value(x)])
     mapping = dict(zip(of.product.names, of.blocks(x), strict=True))
-    return (blockwise.dual_values if dual else blockwise.values)(of.product, mapping)
+    return (blockwise.dual_values if dual else blockwise.values)(of.product, mapping, of.backend)
 
 
 def _line(sizes: Floats, quotients: Floats, method: Method, name: str) -> tuple[float, float]:

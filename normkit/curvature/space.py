@@ -21,6 +21,9 @@ from normkit.programs import product, program
 
 Floats = NDArray[np.float64]
 
+SMALL = 1 << 14
+"""Most entries for the back end without compiled code."""
+
 
 @dataclass(frozen=True)
 class Space:
@@ -54,6 +57,11 @@ class Space:
     def size(self) -> int:
         """The entries of all blocks."""
         return sum(self.sizes)
+
+    @property
+    def backend(self) -> str:
+        """NumPy while arrays are small: thousands of calls then cost less than compiling, and than waking threads."""
+        return "reference" if self.size <= SMALL else "auto"
 
     def blocks(self, x: Floats) -> list[Floats]:
         """Cut a vector into its blocks, each in its shape."""
@@ -93,18 +101,18 @@ class Space:
 
     def value(self, x: Floats) -> float:
         """N(x)."""
-        return float(value(self.norm, self._arrays(x)))
+        return float(value(self.norm, self._arrays(x), backend=self.backend))
 
     def dual_value(self, g: Floats) -> float:
         """N*(g)."""
-        return float(dual_value(self.norm, self._arrays(g)))
+        return float(dual_value(self.norm, self._arrays(g), backend=self.backend))
 
     def dualize(self, g: Floats) -> tuple[Floats, float]:
         """Return t and N*(g)."""
         if self.product is None:
-            made = dualize_with_value(self.norm, self._arrays(g))
+            made = dualize_with_value(self.norm, self._arrays(g), backend=self.backend)
             return made.array.ravel(), float(made.dual_norm)
-        maps, measured = blockwise.run(self.product, self._arrays(g), lambda of: of.shares)
+        maps, measured = blockwise.run(self.product, self._arrays(g), lambda of: of.shares, backend=self.backend)
         return np.concatenate([maps[name].ravel() for name in self.product.names]), float(measured.dual_norm)
 
     def _arrays(self, x: Floats) -> Any:
