@@ -65,6 +65,7 @@ def test_docstring_examples_run(module: str) -> None:
         "docs/modular.md",
         "docs/polar.md",
         "docs/schedules.md",
+        "docs/sharpness.md",
         "docs/spec-language.md",
         "docs/what-is-a-norm.md",
     ],
