@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from normkit.arrays import as_array, batch, check_finite
-from normkit.codegen.plan import Missing, Program
+from normkit.arrays import Batch, as_array, batch, check_finite
+from normkit.codegen.plan import Missing, Product, Program
 from normkit.descent import value
 from normkit.errors import NoClosedForm, ShapeError
 from normkit.generation import generate
+from normkit.named import take
 from normkit.operator_bounds import operator_bounds, projective_bounds
-from normkit.programs import program
+from normkit.programs import product, program
 from normkit.witness import upper_bound
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ class Bounds:
         ``exact`` if they are one number.
     witness : ndarray or None
         What attains the lower bound: for an operator norm the vector v with beta(x v) / alpha(v) = lower, for a
-        synthesis norm the gradient g with <g, x> / N*(g) = lower.
+        synthesis norm the gradient g with <g, x> / N*(g) = lower. Of named arrays a dict with that of each block.
 
     Examples
     --------
@@ -52,11 +53,13 @@ class Bounds:
     lower: float
     upper: float
     kind: Literal["exact", "certified"]
-    witness: Array | None
+    witness: Array | dict[str, Any] | None
 
 
 def bounds(norm: Norm | str | Program, x: Any, *, backend: str = "reference") -> Bounds:
     """Return proven bounds on N(x) for one item, also where N has no closed form.
+
+    Of a `Modular` norm x is a mapping; the bounds of its blocks pass through the outer norm, which is monotone.
 
     Raises
     ------
@@ -72,6 +75,8 @@ def bounds(norm: Norm | str | Program, x: Any, *, backend: str = "reference") ->
     >>> float(b.lower), float(b.upper), b.kind
     (2.0, 2.0, 'exact')
     """
+    if (blocks := product(norm)) is not None:
+        return _bound_blocks(blocks, x, backend)
     made = program(norm)
     array = as_array(x)
     items = batch(array, made.shape, made.spec)
@@ -95,3 +100,17 @@ def synthesis_bounds(made: Program, x: Array, backend: str) -> Bounds:
     found = generate(made, x, backend)
     upper = min(found.upper, upper_bound(made, found.gradient, x, backend))
     return Bounds(found.lower, max(found.lower, upper), "certified", found.gradient)
+
+
+def _bound_blocks(blocks: Product, x: Any, backend: str) -> Bounds:
+    """Return [outer(lower_l), outer(upper_l)] of bounds s_l [lower_l, upper_l] of the blocks."""
+    named = take(blocks, x, "the array")
+    each = []
+    for place, (kind, array) in enumerate(zip(blocks.kinds, named.arrays, strict=True)):
+        check_finite(np.full(1, np.nan), Batch(array[None], ()), named.called(place))
+        each.append(bounds(blocks.programs[kind], array, backend=backend))
+    ends = (np.array(blocks.scales) * [getattr(part, end) for part in each] for end in ("lower", "upper"))
+    low, high = (bounds(blocks.outer, end, backend=backend) for end in ends)
+    witnesses = {name: part.witness for name, part in zip(blocks.names, each, strict=True)}
+    exact = low.lower == high.upper
+    return Bounds(low.lower, high.upper, "exact" if exact else "certified", None if exact else witnesses)

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from normkit.arrays import Array, NanPolicy, own_type
-from normkit.codegen.plan import Program
+from normkit import blockwise
+from normkit.arrays import NanPolicy, own_type
+from normkit.codegen.plan import Plan, Product, Program
 from normkit.descent import dualize, dualize_with_value, value
-from normkit.programs import kernel, program, required
+from normkit.programs import kernel, product, program, required
 
 if TYPE_CHECKING:
     from normkit.norm import Norm
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
 class Compiled:
     """The dualize map of one norm on one back end; specialised for a dtype at the first call with it.
 
-    Calling it gives ``dualize(N, g)``; `with_value` adds the dual norm, `value` is N itself; all take batches.
+    Calling it gives ``dualize(N, g)``; `with_value` adds the dual norm, `value` is N itself; all take batches, or
+    mappings if the norm is one of named arrays.
 
     Examples
     --------
@@ -31,33 +33,50 @@ class Compiled:
     (array([ 1., -1.]), 7.0)
     """
 
-    program: Program
+    program: Program | Product
     backend: str = "auto"
 
-    def __call__(self, g: Any, *, out: Array | None = None, nan_policy: NanPolicy = "raise") -> Any:
+    def __call__(self, g: Any, *, out: Any = None, nan_policy: NanPolicy = "raise") -> Any:
         """Return argmax of <g, t> over N(t) <= 1."""
-        return dualize(self.program, g, out=out, backend=self.backend, nan_policy=nan_policy)
+        return dualize(self._norm, g, out=out, backend=self.backend, nan_policy=nan_policy)
 
-    def with_value(self, g: Any, *, out: Array | None = None, nan_policy: NanPolicy = "raise") -> tuple[Any, Any]:
+    def with_value(self, g: Any, *, out: Any = None, nan_policy: NanPolicy = "raise") -> tuple[Any, Any]:
         """Return (dualize(g), N*(g)) from one pass."""
+        if isinstance(self.program, Product):
+            options: dict[str, Any] = {"out": out, "backend": self.backend, "nan_policy": nan_policy}
+            maps, measured = blockwise.run(self.program, g, lambda of: of.shares, **options)
+            return maps, measured.dual_norm
         made = dualize_with_value(self.program, g, out=out, backend=self.backend, nan_policy=nan_policy)
         return own_type(made.array, g), made.dual_norm
 
     def value(self, x: Any, *, nan_policy: NanPolicy = "raise") -> Any:
         """Return N(x)."""
-        return value(self.program, x, backend=self.backend, nan_policy=nan_policy)
+        return value(self._norm, x, backend=self.backend, nan_policy=nan_policy)
 
     @property
     def source(self) -> str:
-        """The Python source that runs for float32."""
-        return kernel(required(self.program.dual), np.dtype(np.float32), self.backend).source
+        """The Python source that runs for float32; of named arrays, that of every distinct part and the outer norm."""
+        float32 = np.dtype(np.float32)
+        return "\n\n".join(kernel(plan, float32, self.backend).source for plan in _plans(self.program))
+
+    @property
+    def _norm(self) -> Any:
+        """The program as the functions of `descent` take it: they tell one of named arrays by themselves."""
+        return self.program
 
     def __repr__(self) -> str:
         return f"compile({self.program.spec!r}, backend={self.backend!r})"
 
 
+def _plans(of: Program | Product) -> list[Plan]:
+    """Return the plans of the dual norm, which there must be."""
+    if isinstance(of, Product):
+        return [required(part.dual) for part in (*of.programs, of.outer)]
+    return [required(of.dual)]
+
+
 def compile(norm: Norm | str | Program, backend: str = "auto") -> Compiled:
-    """Return the dualize map of a norm as a callable kernel.
+    """Return the dualize map of a norm as a callable kernel; of a `Modular` norm one that takes mappings.
 
     Parameters
     ----------
@@ -83,7 +102,7 @@ def compile(norm: Norm | str | Program, backend: str = "auto") -> Compiled:
     """
     from normkit.backends import backend as find
 
-    made = program(norm)
-    required(made.dual)
+    made = product(norm) or program(norm)
+    _plans(made)
     find(backend)
     return Compiled(made, backend)

@@ -7,7 +7,6 @@ from functools import cached_property
 from typing import Any
 
 from normkit.derive import DESCENT, GRADIENT, VALUE, Derivation, Step
-from normkit.errors import ParameterError
 from normkit.formulas.blocks import BlockFormula, BlockMap, descent, one
 from normkit.latex import latex
 from normkit.norm import Blocks, Norm
@@ -105,15 +104,19 @@ class BlockDerivation(Derivation):
         return max(checks, key=lambda made: max(made.unit or 0.0, made.tight, made.hoelder))
 
     def python(self) -> str:
-        """Refuse: the formulas of the parts are modules of their own.
+        """Return the formulas as one Python module: functions of the outer norm and the parts, joined on dicts.
 
-        Raises
-        ------
-        ParameterError
-            Always; it says what to derive instead.
+        ``norm(W)``, ``dual_norm(G)``, ``dualize(G)`` and ``update(G, sharpness)`` take dicts of nested lists, whose
+        keys are the flat names (``a/b`` for nested ones).
         """
-        parts = ", ".join(map(str, (self._blocks[0], *self._parts)))
-        raise ParameterError(f"a norm of named arrays is no single function; derive its parts: {parts}")
+        from normkit.formulas.python_blocks import block_module
+
+        outer, *parts = (
+            {name: each.known(name) for name in ("norm", "dual_norm", "dualize")}
+            for each in (self._outer, *self._parts.values())
+        )
+        places = list(self._parts)
+        return block_module(str(self.of), outer, parts, {name: places.index(norm) for name, norm in self._blocks[1]})
 
     def _repr_latex_(self) -> str:
         return self.of._repr_latex_()

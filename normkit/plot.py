@@ -61,6 +61,8 @@ def plot_ball(norm: Norm, path: str, gradient: Sequence[float] = (2.0, 1.0), *, 
     if not path.endswith(PICTURES):
         raise FileError(f"cannot draw into {path!r}; end it in {', '.join(PICTURES)}")
     place = target(path, force=force)
+    if norm.named_blocks() is not None:
+        raise ShapeError(f"a picture needs a norm of one array; got {norm}. Draw its outer norm, or one of its parts")
     if norm.ndim > 2 or any(length not in (None, 2) for length in norm.shape):
         raise ShapeError(f"a picture needs a norm of two entries; {norm} takes items of shape {norm.shape}")
     balls = boundary(norm), boundary(norm.dual)

@@ -60,7 +60,9 @@ def _own(norm: Norm) -> bool:
 
 
 def product(norm: Any) -> Product | None:
-    """Return the program of a norm of named arrays, or None for any other norm."""
+    """Return the program of a norm of named arrays, itself if it is one, or None for any other norm."""
+    if isinstance(norm, Product):
+        return norm
     named = getattr(norm, "named_blocks", None)  # a spec has none: it needs no SymPy to be told from one that has
     return _product(norm) if named is not None and not isinstance(norm, type) and named() is not None else None
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import pickle
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +17,7 @@ from oracles import express, oracle_value
 
 import normkit as nk
 from normkit import blockwise, named
+from normkit.plot import plot_ball
 
 Arrays = dict[str, np.ndarray[Any, Any]]
 
@@ -241,15 +245,84 @@ def test_printed_formulas_are_the_computed_ones() -> None:
     assert "product rule" in d.text()
     assert "<math" in d.html() and d.latex() and d.json()["norm"] == str(N)
     assert "product rule" in [step.name for step in d.steps]
-    with pytest.raises(nk.ParameterError, match="derive its parts: ksupport"):
-        d.python()
 
 
-def test_other_functions_say_that_they_take_plain_norms() -> None:
+def test_printed_python_takes_dicts(tmp_path: Path) -> None:
+    """The module is imported from a file, in a process that has no normkit, and gives what normkit gives."""
+    parts = {"w": "rms->rms", "a/b": "rms", "c": "rms", "d": "lp(3)"}
+    N = nk.Modular(parts, outer="l2", scales={"a/b": 2})
+    draw = np.random.default_rng(3)
+    G = {
+        "w": draw.standard_normal((2, 3)),
+        "a/b": np.zeros(2),
+        "c": draw.standard_normal(3),
+        "d": np.array([1.0, -2.0]),
+    }
+    (tmp_path / "printed.py").write_text(nk.derive(N).python())
+    lists = {name: g.tolist() for name, g in G.items()}
+    code = (
+        "import sys, json, printed as p\n"
+        f"G = {lists!r}\n"
+        "print(json.dumps([p.norm(G), p.dual_norm(G), p.dualize(G), p.update(G, sharpness=2.0)]))\n"
+        "assert 'normkit' not in sys.modules"
+    )
+    run = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
+    value, dual_norm, T, D = json.loads(run.stdout)
+    assert value == pytest.approx(float(N(G)), rel=1e-13)
+    assert dual_norm == pytest.approx(float(N.dual(G)), rel=1e-13)
+    for made, own in ((T, nk.dualize(N, G)), (D, nk.steepest_descent(N, G, sharpness=2.0))):
+        assert list(made) == list(parts)
+        assert all(np.allclose(made[name], own[name], rtol=1e-12, atol=1e-14) for name in parts)
+    half = nk.derive(nk.Modular({"h": "linf->l1", "b": "rms"})).python()
+    assert "def dualize" not in half and "def norm" not in half
+
+
+@pytest.mark.parametrize("backend", ["reference", "cpu"])
+def test_compiled_once_called_on_mappings(backend: str) -> None:
+    N = nk.Modular({"w": "rms->rms", "b": "rms", "c": "rms"}, outer="l2", scales={"b": 2})
+    k = nk.compile(N, backend=backend)
+    draw = np.random.default_rng(5)
+    G = {"w": draw.standard_normal((3, 2)), "b": draw.standard_normal(4), "c": draw.standard_normal(4)}
+    out = {name: np.empty_like(g) for name, g in G.items()}
+    T, dual_norm = k.with_value(G, out=out)
+    assert all(T[name] is out[name] for name in G)
+    right = nk.dualize(N, G, backend=backend)
+    assert all(np.array_equal(T[name], right[name]) and np.array_equal(k(G)[name], right[name]) for name in G)
+    assert dual_norm == pytest.approx(nk.dual_value(N, G, backend=backend), rel=1e-14)
+    assert k.value(T) == pytest.approx(1, rel=1e-12)
+    assert k.source.count(nk.compile("rms", backend=backend).source) == 1  # once for the two of that norm
+    assert "modular" in repr(k)
+    with pytest.raises(nk.ShapeError, match="lacks 'b'"):
+        k({"w": G["w"], "c": G["c"]})
+    with pytest.raises(nk.NoClosedForm):
+        nk.compile(nk.Modular({"h": "linf->l1"}))
+
+
+def test_bounds_pass_through_the_outer_norm() -> None:
+    X = np.random.default_rng(1).standard_normal((17, 17))
+    b = np.array([3.0, -4.0])
+    single = nk.bounds("linf->l1", X)
+    assert single.lower < single.upper
+    N = nk.Modular({"h": "linf->l1", "b": "l2"}, outer="l2", scales={"h": 2})
+    found = nk.bounds(N, {"h": X, "b": b})
+    assert found.lower == pytest.approx(np.hypot(2 * single.lower, 5))
+    assert found.upper == pytest.approx(np.hypot(2 * single.upper, 5))
+    assert found.kind == "certified" and isinstance(found.witness, dict)
+    v = found.witness["h"]
+    assert np.abs(X @ v).sum() / np.abs(v).max() == pytest.approx(single.lower)
+    closed = nk.bounds(nk.Modular({"b": "l2"}), {"b": b})
+    assert (closed.lower, closed.upper, closed.kind, closed.witness) == (5, 5, "exact", None)
+    with pytest.raises(nk.NonFiniteError, match=r"the array 'h' holds nan at index \[0, 1\]"):
+        nk.bounds(N, {"h": np.where(np.arange(289).reshape(17, 17) == 1, np.nan, X), "b": b})
+    with pytest.raises(nk.ShapeError, match="lacks 'b'"):
+        nk.bounds(N, {"h": X})
+
+
+def test_what_a_norm_of_named_arrays_cannot_do_is_said(tmp_path: Path) -> None:
     N = nk.Modular({"b": "rms"})
-    for use in (lambda: nk.compile(N), lambda: nk.bounds(N, {"b": np.ones(2)})):
-        with pytest.raises(nk.SpecError, match="norm of named arrays"):
-            use()
+    with pytest.raises(nk.ShapeError, match="Draw its outer norm"):
+        plot_ball(N, str(tmp_path / "ball.svg"))
+    assert not list(tmp_path.iterdir())
     with pytest.raises(nk.ParameterError, match="outer='l1'"):
         N + N
     with pytest.raises(nk.NormkitError):
@@ -333,6 +406,8 @@ def test_jax_pytrees_come_back_as_arrays() -> None:
     N = nk.Modular({"dense": {"kernel": "rms->rms", "bias": "rms"}})
     T = nk.dualize(N, G)
     assert isinstance(T["dense"]["kernel"], jax.Array)
+    assert jax.tree.structure(T) == jax.tree.structure(G)
+    assert [t.dtype for t in jax.tree.leaves(T)] == [g.dtype for g in jax.tree.leaves(G)]
     assert nk.certify(N, G, T).holds(1e-5)
 
 
