@@ -1,4 +1,4 @@
-"""The largest <X, A X> for matrices whose singular values have an lp norm of 1: exactly, by von Neumann's inequality."""
+"""The largest <X, A X> for matrices whose singular values have an lp norm of 1, exactly: von Neumann's inequality."""
 
 from __future__ import annotations
 
