@@ -5,7 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from normkit.backends.cpu.team import shared
-from normkit.polar.products import TILE
+
+ROWS = 8
+"""Rows that are transposed together, entry after entry of B: no more than a cache keeps at one place, since the rows of
+a matrix with a power of two in its width all fall there."""
 
 
 @shared()
@@ -17,11 +20,10 @@ def write(A: Any, B: Any, plain: bool, f: float, g: float) -> None:
             for j in range(A.shape[1]):
                 B[i, j] = A[i, j] * first * then
         return
-    for i0 in range(0, A.shape[0], TILE):
-        for j0 in range(0, A.shape[1], TILE):
-            for i in range(i0, min(i0 + TILE, A.shape[0])):
-                for j in range(j0, min(j0 + TILE, A.shape[1])):
-                    B[j, i] = A[i, j] * first * then
+    for i0 in range(0, A.shape[0], ROWS):
+        for j in range(A.shape[1]):
+            for i in range(i0, min(i0 + ROWS, A.shape[0])):
+                B[j, i] = A[i, j] * first * then
 
 
 @shared()
