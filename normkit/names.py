@@ -39,6 +39,17 @@ def nested(like: Mapping[str, Any], values: Mapping[str, Any], prefix: str = "")
     return made
 
 
+def found(mapping: Mapping[str, Any], name: str) -> Any:
+    """Return the value of a joined name in a mapping, nested or not; None if there is none."""
+    if name in mapping:
+        return mapping[name]
+    for cut in (place for place, letter in enumerate(name) if letter == "/"):
+        inner = mapping.get(name[:cut])
+        if isinstance(inner, Mapping) and (value := found(inner, name[cut + 1 :])) is not None:
+            return value
+    return None
+
+
 def listed(names: Iterable[str], most: int = 5) -> str:
     """Return names for an error: the first few, and how many more there are."""
     names = list(names)

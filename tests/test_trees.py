@@ -94,6 +94,21 @@ def test_the_tree_compiles_to_a_modular_norm() -> None:
         net.project({"body": W["body"]})
 
 
+def test_names_may_be_nested() -> None:
+    """Copies are named 0/a, 1/a; a nested mapping, as JAX has them, holds the same."""
+    net = Linear("head/w", 2, 4) @ (ReLU() @ Linear("a", 4, 4)) ** 2
+    W, x = net.initialize(seed=0), np.ones(4)
+    tree = {"head": {"w": W["head/w"]}, "0": {"a": W["0/a"]}, "1": {"a": 2 * W["1/a"]}}
+    assert list(W) == ["0/a", "1/a", "head/w"]
+    assert net(net.project(tree), x) == pytest.approx(net(W, x))
+    assert net.project(tree)["1"]["a"] == pytest.approx(W["1/a"])
+    assert set(nk.dualize(net.norm(), tree)) == {"head", "0", "1"}
+    with pytest.raises(nk.ShapeError, match=re.escape("the tree has weights '1/a'; got 'head', '0'")):
+        net({"head": tree["head"], "0": tree["0"]}, x)
+    with pytest.raises(nk.ShapeError, match=re.escape("the weights '0/a' have shape (4, 4); got (4,)")):
+        net(W | {"0/a": np.ones(4)}, x)
+
+
 # --- what atoms compute, and in which norm ---------------------------------------------------------------------------
 
 draw = np.random.default_rng(0)

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from normkit.errors import ParameterError
+from normkit.errors import ParameterError, ShapeError
 from normkit.modular.extent import BOTH, Channels, Extent, Given, Positions, Seen, common, total
 from normkit.modular.tree import Module, Weights
+from normkit.names import found, listed
 
 if TYPE_CHECKING:
     from normkit.norm import Norm
@@ -87,8 +88,19 @@ class Atom(Leaf):
         return 1.0
 
     def array(self, weights: Weights) -> Any:
-        """Return its weights with the axes of the default layout."""
-        return np.transpose(weights[self.name], [self.layout.split().index(axis) for axis in self.axes.split()])
+        """Return its weights, from a mapping nested or not, with the axes of the default layout.
+
+        Raises
+        ------
+        ShapeError
+            If there are none, or their shape is another.
+        """
+        array = found(weights, self.name)
+        if array is None:
+            raise ShapeError(f"the tree has weights {self.name!r}; got {listed(weights)}")
+        if np.shape(array) != self.shape:
+            raise ShapeError(f"the weights {self.name!r} have shape {self.shape}; got {np.shape(array)}")
+        return np.transpose(array, [self.layout.split().index(axis) for axis in self.axes.split()])
 
     def tare(self, mass: float) -> Module:
         """Replace the mass."""

@@ -28,7 +28,7 @@ import numpy as np
 
 from normkit.errors import ParameterError, ShapeError
 from normkit.modular.extent import Extent, Given, Positions, Seen, total
-from normkit.names import listed
+from normkit.names import flat, listed, nested
 from normkit.points import initialize, project
 
 if TYPE_CHECKING:
@@ -171,11 +171,11 @@ class Module(ABC):
         }
 
     def project(self, weights: Weights) -> dict[str, Any]:
-        """Return weights of norm at most 1 each, in the atom's own norm; see `normkit.project`."""
-        named = self.atoms()
-        if weights.keys() != named.keys():
-            raise ShapeError(f"the tree has the weights {listed(named)}; got {listed(weights)}")
-        return {name: project(named[name][0].measure, array) for name, array in weights.items()}
+        """Return weights of norm at most 1 each, in the atom's own norm, nested as they come; see `normkit.project`."""
+        named, given = self.atoms(), dict(flat(weights, "the weights of a tree"))
+        if given.keys() != named.keys():
+            raise ShapeError(f"the tree has the weights {listed(named)}; got {listed(given)}")
+        return nested(weights, {name: project(named[name][0].measure, array) for name, array in given.items()})
 
     def atoms(self) -> dict[str, tuple[Atom, Seen]]:
         """Return every atom with what it sees, by name, those of mass 0 too.
