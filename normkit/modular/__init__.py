@@ -1,6 +1,6 @@
 """Networks as trees of modules, from which the norm of all weights follows."""
 
-from normkit.modular.activations import GELU, SILU, Gate, GeLU, ReLU, Route, SiLU, Softmax, Tanh
+from normkit.modular.activations import GELU, SILU, Gate, GeLU, ReLU, SiLU, Tanh
 from normkit.modular.attention import Attention, MergeHeads, SplitHeads
 from normkit.modular.block_matrices import Experts, Grouped, Heads
 from normkit.modular.bonds import Add, Bond, Identity, Multiply
@@ -9,6 +9,7 @@ from normkit.modular.fused import FusedQKV, FusedQKVHeads
 from normkit.modular.matrices import Embed, Linear, Unembed
 from normkit.modular.normalization import LayerNorm, RMSNorm
 from normkit.modular.pooling import AvgPool, CausalMean, Flatten, MeanPool, Reshape
+from normkit.modular.probabilities import Route, Softmax
 from normkit.modular.tree import Module
 from normkit.modular.vectors import Bias, Gain
 

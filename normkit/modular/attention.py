@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 
 from normkit.errors import ParameterError, ShapeError
-from normkit.modular.activations import softmax
 from normkit.modular.block_matrices import headed
 from normkit.modular.extent import LARGEST, Extent, Given, Positions, each, parts
 from normkit.modular.leaf import Weightless, large, require_lengths
 from normkit.modular.pooling import Contraction
+from normkit.modular.probabilities import softmax
 
 
 @dataclass(frozen=True, repr=False)

@@ -178,13 +178,7 @@ class Module(ABC):
         return nested(weights, {name: project(named[name][0].measure, array) for name, array in given.items()})
 
     def atoms(self) -> dict[str, tuple[Atom, Seen]]:
-        """Return every atom with what it sees, by name, those of mass 0 too.
-
-        Raises
-        ------
-        ParameterError
-            If a name occurs twice.
-        """
+        """Return every atom with what it sees, by name, those of mass 0 too; a name that occurs twice raises."""
         from normkit.modular.leaf import Atom
 
         found: dict[str, tuple[Atom, Seen]] = {}
