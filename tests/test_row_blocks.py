@@ -56,6 +56,14 @@ def test_batches_layouts_and_narrow_entries(backend: str) -> None:
     assert np.allclose(nk.dualize(N, x, accuracy=1e-2, backend=backend), T, atol=5e-2)
 
 
+def test_an_outer_norm_with_a_factor() -> None:
+    """Every block has the same share, but not 1."""
+    x = np.random.default_rng(8).standard_normal((11, 4))
+    for backend in BACKENDS:
+        T = nk.dualize(nk.RowBlocks("3*linf", "rms->rms", SIZES), x, backend=backend)
+        assert np.allclose(3 * T, nk.dualize(nk.RowBlocks("linf", "rms->rms", SIZES), x, backend=backend))
+
+
 def test_blocks_of_heads_and_of_kernels() -> None:
     """A block may itself be slices, and an array may have more than two axes."""
     x = np.random.default_rng(3).standard_normal((12, 4))
