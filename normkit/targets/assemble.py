@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import normkit.targets.linear
-import normkit.targets.ranked  # noqa: F401 (their rules register themselves)
+import normkit.targets.ranked
+import normkit.targets.searches  # noqa: F401 (their rules register themselves)
 from normkit.codegen.plan import Plan
 from normkit.targets.scalars import Term, product
 from normkit.targets.stages import forward

@@ -12,6 +12,7 @@ from normkit.codegen.plan import FUNCTIONS
 from normkit.errors import ParameterError
 
 WORDS = Path(__file__).parent / "words"
+SEARCHES = Path(__file__).parents[1] / "backends" / "search"
 ARC = {"asin": "arcsin", "acos": "arccos", "atan": "arctan", "asinh": "arcsinh", "acosh": "arccosh", "atanh": "arctanh"}
 
 
@@ -35,6 +36,8 @@ class Target:
         Whether functions of arrays take no plain numbers.
     loops : bool
         Whether loops over single entries may be printed.
+    branches : bool
+        Whether a loop may end when numbers say so.
     batches : bool
         Whether leading axes are batch axes; else a function takes one item.
     exact : bool
@@ -50,6 +53,7 @@ class Target:
     table: str = "{}"
     lifts_numbers: bool = False
     loops: bool = False
+    branches: bool = True
     batches: bool = True
     exact: bool = True
 
@@ -69,7 +73,7 @@ TARGETS = {
         Target("numpy", "numpy", "np", _NUMPY, guard='@np.errstate(all="ignore")', loops=True),
         Target("numba", "numba, numpy and scipy", "np", _NUMPY, "@numba.njit", "@numba.njit", "np.array({})", loops=True, batches=False),
         Target("torch", "torch", "torch", guard="@torch.no_grad()", lifts_numbers=True, exact=False),
-        Target("jax", "jax", "jnp", MappingProxyType(ARC | {"erf": "jax.scipy.special.erf"}), exact=False),
+        Target("jax", "jax", "jnp", MappingProxyType(ARC | {"erf": "jax.scipy.special.erf"}), branches=False, exact=False),
     )
 }
 """The targets by name."""
@@ -100,18 +104,35 @@ class Words:
 
 @cache
 def words(name: str, decorator: str = "") -> Words:
-    """Read a file of words."""
-    text = (WORDS / f"{name}.py").read_text("utf-8")
+    """Read a file of words; what types it states is left out."""
+    text = Path(name).read_text("utf-8")
     lines, imports, texts, uses = text.split("\n"), [], {}, {}
     for node in ast.parse(text).body:
         if isinstance(node, ast.Import):
-            imports += [(alias.asname or alias.name.split(".")[0], ast.unparse(node)) for alias in node.names]
+            imports += [(alias.asname or alias.name, ast.unparse(node)) for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module == "math":
+            imports += [(alias.name, f"from math import {alias.name}") for alias in node.names]
+        elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and _is_number(node.value):
+            texts[node.targets[0].id] = ast.unparse(node)
+            uses[node.targets[0].id] = frozenset()
         elif isinstance(node, ast.FunctionDef):
             first = min([node.lineno, *(each.lineno for each in node.decorator_list)])
             own = decorator + "\n" if decorator else ""
-            texts[node.name] = own + "\n".join(lines[first - 1 : node.end_lineno])
+            head, start = "\n".join(lines[first - 1 : node.lineno - 1]), node.body[0].lineno
+            head += "\n" if head else ""
+            signature = f"def {node.name}({_bare(node.args)}):\n"
+            texts[node.name] = own + head + signature + "\n".join(lines[start - 1 : node.end_lineno])
             uses[node.name] = frozenset(used(texts[node.name]))
     return Words(tuple(imports), MappingProxyType(texts), MappingProxyType(uses))
+
+
+def _bare(arguments: ast.arguments) -> str:
+    names = [each.arg for each in arguments.args]
+    return ", ".join(names + ([f"*{arguments.vararg.arg}"] if arguments.vararg else []))
+
+
+def _is_number(node: ast.expr) -> bool:
+    return all(isinstance(each, ast.Constant | ast.BinOp | ast.UnaryOp | ast.operator | ast.unaryop) for each in ast.walk(node))
 
 
 def used(text: str) -> set[str]:
@@ -121,7 +142,9 @@ def used(text: str) -> set[str]:
 
 def spoken(target: Target, text: str) -> tuple[list[str], list[str]]:
     """Return the imports and the words that a text of a target needs."""
-    files = (words(f"in_{target.name}"), words("shared", target.decorator))
+    files = [words(str(WORDS / f"in_{target.name}.py")), words(str(WORDS / "shared.py"), target.decorator)]
+    if target.loops:
+        files += [words(str(path), target.decorator) for path in sorted(SEARCHES.glob("[!_]*.py"))]
     texts = {name: text for file in files for name, text in file.texts.items()}
     uses = {name: others for file in files for name, others in file.uses.items()}
     found, left = set(), used(text)
