@@ -38,6 +38,7 @@ _WHERE = {
     "normkit.calculus.transpose": ["Transposed"],
     "normkit.parameter": ["Parameter"],
     "normkit.descent": ["value", "dual_value", "dualize", "lmo", "steepest_descent"],
+    "normkit.standalone": ["codegen"],
     "normkit.polar.schedule": ["polar_schedule", "Schedule"],
     "normkit.relatives": [
         "matrix_sign", "inverse_root", "spectral_clip", "spectral_hardcap", "spectral_relu", "leading_pairs",

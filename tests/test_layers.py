@@ -53,6 +53,7 @@ FLOORS: dict[str, tuple[str, int]] = {
     "codegen": ("machines", 4),
     "polar": ("machines", 5),
     "backends": ("machines", 5),
+    "targets": ("machines", 6),
     # the bridge and what stands on it
     "foreign": ("bridge", 6),
     "arrays": ("bridge", 7),
@@ -76,6 +77,8 @@ FLOORS: dict[str, tuple[str, int]] = {
     "update": ("bridge", 8),
     "bounds": ("bridge", 8),
     "certificate": ("bridge", 8),
+    "heading": ("bridge", 8),
+    "standalone": ("bridge", 8),
     "conventions": ("bridge", 8),
     "averaging": ("bridge", 8),
     "layerwise": ("bridge", 8),

@@ -13,6 +13,7 @@ from typing import Any
 
 import click
 
+from normkit.cli.codegen import codegen
 from normkit.cli.derive import derive
 from normkit.cli.dualize import dualize
 from normkit.cli.model import model
@@ -110,4 +111,5 @@ def main(ctx: click.Context) -> None:
 
 
 for command in (dualize, derive, value, norms, polar, schedule, model, study):
+for command in (dualize, derive, codegen, value, norms, polar, schedule):
     main.add_command(command)

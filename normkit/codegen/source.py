@@ -155,6 +155,13 @@ def loops(text: str, name: str) -> Loops:
     return Loops(text, name)
 
 
+@cache
+def module(text: str, name: str) -> ModuleType:
+    """Return a module that imports nothing of normkit from its text, by way of a file of the cache folder."""
+    named = f"{name}_{hashlib.sha256(text.encode()).hexdigest()[:24]}"
+    return _import(named, _file(named, text))
+
+
 def _file(name: str, text: str) -> Path:
     data = text.encode()
     places: tuple[Callable[[], Path], ...] = (_kernels, _temporary)

@@ -1,4 +1,4 @@
-"""The file of a plan: imports, tables, words, the function that gives both the map and the dual norm."""
+"""The printed function that gives both the map and the dual norm, with the words and tables that it needs."""
 
 from __future__ import annotations
 
@@ -7,76 +7,70 @@ from dataclasses import dataclass
 import normkit.targets.linear
 import normkit.targets.ranked
 import normkit.targets.searches  # noqa: F401 (their rules register themselves)
-from normkit.codegen.plan import Plan
+from normkit.codegen.plan import LiftPlan, Plan
 from normkit.targets.scalars import Term, product
-from normkit.targets.stages import forward
+from normkit.targets.stages import constant_slope, forward
 from normkit.targets.vocabulary import Target, spoken
-from normkit.targets.writer import Items, Writer, length
+from normkit.targets.writer import Items, Writer
 
 AXES = {1: ("length",), 2: ("rows", "columns")}
-WIDTH = 100
 MAIN = "dualize_with_dual_norm"
+RESERVED = ("G", "T", "x", "c", "items", "rows", "columns", "length", "a1", "a3", "a5")
 
 
 @dataclass(frozen=True)
 class Polynomial:
-    """The steps for polar factors, and the largest value of their composite."""
+    """The steps (a1, a3, a5) for polar factors, and the largest value of their composite."""
 
     steps: tuple[tuple[float, ...], ...]
     top: float
 
 
-def uses_polynomial(plan: Plan) -> bool:
-    """Tell whether a plan has a polar factor in it, which a polynomial can give."""
-    from normkit.codegen.plan import LiftPlan
-    from normkit.targets.stages import constant_slope
-
+def has_polar_factor(plan: Plan) -> bool:
+    """Tell whether a plan has a polar factor in it, which matrix products can give."""
     return any(isinstance(node, LiftPlan) and constant_slope(node.inner) for node in plan.walk())
 
 
-def body(plan: Plan, shape: tuple[int | None, ...], target: Target, polynomial: Polynomial | None) -> Writer:
-    """Write the lines of the function for items of a shape, None where any length will do."""
+def has_vectors(plan: Plan, polynomial: bool) -> bool:
+    """Tell whether a plan takes singular vectors, if polar factors come from a polynomial or do not."""
+    lifts = [node for node in plan.walk() if isinstance(node, LiftPlan)]
+    return any(not (polynomial and constant_slope(node.inner)) for node in lifts)
+
+
+def written(plan: Plan, shape: tuple[int | None, ...], target: Target, polynomial: Polynomial | None) -> Writer:
+    """Write the function for items of a shape, None where any length will do.
+
+    Raises
+    ------
+    NoClosedForm
+        If the plan has a stage that the target does not print.
+    """
     write = Writer(target) if polynomial is None else Writer(target, polynomial.steps, polynomial.top)
-    axes = AXES.get(len(shape)) or tuple(f"d{at}" for at in range(len(shape)))
-    write.taken |= {*axes, "items", "rows", "columns", "length", "axes", "text", "a1", "a3", "a5"}
-    if polynomial is not None:
-        narrow = True
-    else:
-        narrow = False
-    write.taken |= {"x"}
-    write.lines.append(f"x = _rows(G, {len(shape)}, {narrow})")
-    taken = "G.shape" if not target.batches else f"G.shape[-{len(shape)} :]"
-    left = f"{axes[0]}," if len(axes) == 1 else ", ".join(axes)
-    write.lines.append(f"{left} = {taken}" if len(axes) > 1 else f"({left}) = {taken}")
-    for axis, wanted in zip(axes, shape, strict=True):
-        if wanted is not None:
-            write.lines += [f"if {axis} != {wanted}:", f'    raise ValueError("the norm takes {_shape(shape)}")']
-    write.lines.append("items = x.shape[0]")
-    write.lines += ["c = _scale(x)", "x = x / c"]
-    write.taken.add("c")
-    value, pull = forward(plan, Items("x", "items", axes, signed=True, scaled=True), write)
+    axes = AXES.get(len(shape)) or tuple(f"d{at}" for at in range(1, len(shape) + 1))
+    write.taken.update(RESERVED, axes)
+    given = f"G.shape[-{len(shape)}:]" if target.batches else "G.shape"
+    left = ", ".join(axes) if len(axes) > 1 else f"({axes[0]},)"
+    write.lines += [f"x = _rows(G, {len(shape)}, {polynomial is not None})", f"{left} = {given}"]
+    wanted = ", ".join(str(size or axis) for size, axis in zip(shape, axes, strict=True))
+    for axis, size in zip(axes, shape, strict=True):
+        if size is not None:
+            write.lines += [f"if {axis} != {size}:", f'    raise ValueError("expected items of shape ({wanted})")']
+    write.lines += ["items = x.shape[0]", "c = _scale(x)", "x = x / c"]
+    value, pull = forward(plan, Items("x", "items", axes, scaled=True), write)
     t = pull(Term("1.0", rows=False))
-    total = product(value, Term("c"))
-    write.lines.append(f"return _finished({t.text}, {total.text}, G, {len(shape)})")
+    write.lines.append(f"return _finished({t.text}, {product(value, Term('c')).text}, G, {len(shape)})")
     return write
 
 
-def _shape(shape: tuple[int | None, ...]) -> str:
-    names = AXES.get(len(shape)) or tuple(f"d{at}" for at in range(len(shape)))
-    return "shape (" + ", ".join(str(size or name) for size, name in zip(shape, names, strict=True)) + ")"
-
-
-def assembled(write: Writer, docstring: str, functions: str) -> tuple[list[str], str]:
-    """Return the imports, and the text below them: tables, words, the function, further functions."""
+def assembled(write: Writer, functions: list[str]) -> str:
+    """Return the file without its head: imports, tables, words, the function, and those that call it."""
     target = write.target
-    doc = "\n".join(f"    {line}".rstrip() for line in docstring.split("\n"))
-    lines = "\n".join(f"    {line}" for line in write.lines)
-    guard = f"{target.guard}\n" if target.guard else ""
-    main = f'{guard}def {MAIN}(G):\n    """{doc.strip()}\n    """\n{lines}'
-    imports, words = spoken(target, f"{main}\n\n\n{functions}")
+    lines = "".join(f"    {line}\n" for line in write.lines)
+    main = f'def {MAIN}(G):\n    """Return T = argmax of <G, T> over N(T) <= 1, and the dual norm N*(G)."""\n{lines}'
+    public = [f"{target.guard}\n{each}".strip() for each in (main, *functions)]
+    imports, words = spoken(target, "\n".join(public))
+    standard = [line for line in imports if "math" in line]
+    others = [line for line in imports if line not in standard]
     tables = [f"{name} = {text}" for text, name in write.constants.items()]
-    blocks = ["\n".join(tables)] if tables else []
-    return imports, "\n\n\n".join([*blocks, *words, main, functions]) + "\n"
-
-
-__all__ = ["MAIN", "Polynomial", "assembled", "body", "length", "uses_polynomial"]
+    blocks = ["\n".join(block) for block in (standard, others, tables) if block]
+    return "\n\n".join(blocks) + "\n\n\n" + "\n\n\n".join([*words, *public]) + "\n"

@@ -108,7 +108,7 @@ def _(linear: Matrix, x: Items, shape: tuple[str, ...], write: Writer) -> Items:
         matrix = write.constant(held, x.text)
         return _let(write, x, f"_solved({x.text}, {matrix})", (str(len(held)),))
     matrix = write.constant(tuple(zip(*held, strict=True)), x.text)
-    return _let(write, x, f"{x.text} @ {matrix}", (str(len(held)),))
+    return _let(write, x, f"_product({x.text}, {matrix})", (str(len(held)),))
 
 
 @image.register

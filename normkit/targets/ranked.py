@@ -116,8 +116,10 @@ class Sorted:
         for stat in self.plan.stats:
             if stat.name in wanted:
                 bodies = self.bodies(stat)
-                text = f"_sum({bodies.text})" if stat.region == "all" else total(
-                    head if stat.region == "head" else tail, bodies
+                text = (
+                    f"_sum({bodies.text})"
+                    if stat.region == "all"
+                    else total(head if stat.region == "head" else tail, bodies)
                 )
                 found[stat.name] = write.let(stat.name, text)
         return found
@@ -137,8 +139,9 @@ def _(plan: RankedPlan, x: Items, write: Writer) -> tuple[Term, Pull]:
     def pull(coefficient: Term) -> Term:
         head, tail = (write.scalar(slope, x, **terms) for slope in (plan.head, plan.tail))
         region = Term(f"{ranked.ranks.text} <= {j.text}")
-        chosen = write.call(x, "where", Term(f"{ranked.y.text} > 0.0"), write.call(x, "where", region, head, tail), ZERO)
-        slopes = Term(f"_unsorted({chosen.text}, {ranked.order.text})")
+        chosen = write.call(x, "where", region, head, tail)
+        kept = write.call(x, "where", Term(f"{ranked.y.text} > 0.0"), chosen, ZERO)
+        slopes = Term(f"_unsorted({kept.text}, {ranked.order.text})")
         return write.let("t", product(coefficient, write.call(x, "sign", Term(x.text)), slopes).text)
 
     return value, pull

@@ -98,7 +98,7 @@ class Translation(ast.NodeTransformer):
             return ast.Call(ast.parse(OF_NUMBERS[name], mode="eval").body, arguments, [])
         own = self.target.function(name)
         if own is None:
-            raise NoClosedForm(f"the target {self.target.name} has no function {name}; torch and jax have")
+            raise NoClosedForm(f"the target {self.target.name} has no function {name}; torch has")
         if self.target.lifts_numbers:
             arguments = [argument if self._is_rows(argument) else self._lifted(argument) for argument in arguments]
         made = ast.Call(ast.parse(own, mode="eval").body, arguments, [])

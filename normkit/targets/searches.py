@@ -1,4 +1,4 @@
-"""What is found by loops: roots of monotone equations, and maximisers by the algorithms of `normkit.backends.search`."""
+"""What loops find: roots of monotone equations, and maximisers by the algorithms of `normkit.backends.search`."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ def refuse(write: Writer, kind: str, allowed: bool, works: str) -> None:
     """Raise `NoClosedForm` if a target cannot have a search."""
     if not allowed:
         raise NoClosedForm(
-            f"a norm whose dualize map takes {kind} is not printed for {write.target.name}, whose functions are traced. "
-            f"Printed for: {works}; without printed code: nk.compile(norm)"
+            f"its dualize map takes {kind}, which is not printed for {write.target.name}; it is for {works}. "
+            "Without printed code: nk.compile(norm)"
         )
 
 

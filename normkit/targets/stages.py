@@ -107,13 +107,13 @@ def _(plan: CombinePlan, x: Items, write: Writer) -> tuple[Term, Pull]:
 def _(plan: AtomicPlan, x: Items, write: Writer) -> tuple[Term, Pull]:
     rows = tuple(plan.atoms.rows())
     turned = write.constant(tuple(zip(*rows, strict=True)), x.text)
-    pairings = write.let("p", f"{x.text} @ {turned}")
+    pairings = write.let("p", f"_product({x.text}, {turned})")
     sizes = write.let("b", write.call(x, "absolute", pairings).text)
 
     def pull(coefficient: Term) -> Term:
         sign = write.call(x, "sign", pairings)
         best = write.call(x, "where", Term(f"_first({sizes.text})"), product(coefficient, sign), ZERO)
-        return write.let("t", f"{best.text} @ {write.constant(rows, x.text)}")
+        return write.let("t", f"_product({best.text}, {write.constant(rows, x.text)})")
 
     return write.let("v", f"_max({sizes.text})"), pull
 

@@ -67,13 +67,24 @@ class Target:
 
 
 _NUMPY = MappingProxyType[str, str | None](ARC | {"erf": None})
+_NJIT = "@numba.njit"
 TARGETS = {
     target.name: target
     for target in (
         Target("numpy", "numpy", "np", _NUMPY, guard='@np.errstate(all="ignore")', loops=True),
-        Target("numba", "numba, numpy and scipy", "np", _NUMPY, "@numba.njit", "@numba.njit", "np.array({})", loops=True, batches=False),
+        Target(
+            "numba",
+            "numba, numpy, scipy",
+            "np",
+            _NUMPY,
+            decorator=_NJIT,
+            guard=_NJIT,
+            table="np.array({})",
+            loops=True,
+            batches=False,
+        ),
         Target("torch", "torch", "torch", guard="@torch.no_grad()", lifts_numbers=True, exact=False),
-        Target("jax", "jax", "jnp", MappingProxyType(ARC | {"erf": "jax.scipy.special.erf"}), branches=False, exact=False),
+        Target("jax", "jax", "jnp", _NUMPY, branches=False, exact=False),
     )
 }
 """The targets by name."""
@@ -106,7 +117,10 @@ class Words:
 def words(name: str, decorator: str = "") -> Words:
     """Read a file of words; what types it states is left out."""
     text = Path(name).read_text("utf-8")
-    lines, imports, texts, uses = text.split("\n"), [], {}, {}
+    lines = text.split("\n")
+    imports: list[tuple[str, str]] = []
+    texts: dict[str, str] = {}
+    uses: dict[str, frozenset[str]] = {}
     for node in ast.parse(text).body:
         if isinstance(node, ast.Import):
             imports += [(alias.asname or alias.name, ast.unparse(node)) for alias in node.names]
@@ -132,7 +146,8 @@ def _bare(arguments: ast.arguments) -> str:
 
 
 def _is_number(node: ast.expr) -> bool:
-    return all(isinstance(each, ast.Constant | ast.BinOp | ast.UnaryOp | ast.operator | ast.unaryop) for each in ast.walk(node))
+    kinds = ast.Constant | ast.BinOp | ast.UnaryOp | ast.operator | ast.unaryop
+    return all(isinstance(each, kinds) for each in ast.walk(node))
 
 
 def used(text: str) -> set[str]:

@@ -97,6 +97,11 @@ def _put(x, places, size):
     return jnp.zeros((x.shape[0], size), x.dtype).at[:, jnp.array(places)].set(x)
 
 
+def _product(x, A):
+    """Return every row times A."""
+    return jnp.matmul(x, A, precision="highest")
+
+
 def _solved(x, P):
     """Return P^-1 times every row."""
     return jnp.linalg.solve(P, x.T).T
@@ -130,3 +135,8 @@ def _turned(X):
 def _times(A, X):
     """Return the products of two stacks of matrices, without short formats on the way."""
     return jnp.matmul(A, X, precision="highest")
+
+
+def _stretched(T, factor):
+    """Return factors times the map, in its type."""
+    return (T * factor).astype(T.dtype)

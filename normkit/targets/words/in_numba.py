@@ -142,6 +142,12 @@ def _put(x, places, size):
 
 
 @numba.njit
+def _product(x, A):
+    """Return every row times A."""
+    return x @ A
+
+
+@numba.njit
 def _solved(x, P):
     """Return P^-1 times every row."""
     return np.ascontiguousarray(np.linalg.solve(P, np.ascontiguousarray(x.T)).T)
@@ -192,3 +198,9 @@ def _times(A, X):
     for k in range(X.shape[0]):
         out[k] = A[k] @ X[k]
     return out
+
+
+@numba.njit
+def _stretched(T, factor):
+    """Return a factor times the map, in its type."""
+    return (T * factor).astype(T.dtype)

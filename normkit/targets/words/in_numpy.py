@@ -99,6 +99,11 @@ def _put(x, places, size):
     return out
 
 
+def _product(x, A):
+    """Return every row times A."""
+    return x @ A
+
+
 def _solved(x, P):
     """Return P^-1 times every row."""
     return np.linalg.solve(P, x.T).T
@@ -132,3 +137,8 @@ def _turned(X):
 def _times(A, X):
     """Return the products of two stacks of matrices."""
     return A @ X
+
+
+def _stretched(T, factor):
+    """Return factors times the map, in its type."""
+    return (T * factor).astype(T.dtype)

@@ -100,6 +100,11 @@ def _put(x, places, size):
     return out
 
 
+def _product(x, A):
+    """Return every row times A."""
+    return x @ A
+
+
 def _solved(x, P):
     """Return P^-1 times every row."""
     return torch.linalg.solve(P, x.T).T
@@ -133,3 +138,8 @@ def _turned(X):
 def _times(A, X):
     """Return the products of two stacks of matrices."""
     return A @ X
+
+
+def _stretched(T, factor):
+    """Return factors times the map, in its type."""
+    return (T * factor).to(T.dtype)
