@@ -8,7 +8,7 @@ from functools import lru_cache
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
-from normkit.codegen.source import module
+from normkit.codegen.source import loops, module
 from normkit.errors import MissingExtra, NoClosedForm, ParameterError
 from normkit.programs import program, required
 from normkit.targets.assemble import MAIN, Polynomial, assembled, has_polar_factor, has_vectors, written
@@ -130,8 +130,10 @@ def _function(
         raise MissingExtra(f"functions of {found.name} need an extra: pip install 'normkit[{found.name}]'")
     plan = required(made.dual)
     method = _method(plan, found, accuracy, lower, exact)
-    loaded = module(_body(made, plan, found, method, []), f"printed_{found.name}")
-    result: Callable[[Any], tuple[Any, Any]] = getattr(loaded, MAIN)
+    text, name = _body(made, plan, found, method, []), f"printed_{found.name}"
+    if found.stored:
+        text = text.replace(f"{found.decorator}\n", f"{found.stored}\n")
+    result: Callable[[Any], tuple[Any, Any]] = getattr(loops(text, name) if found.stored else module(text, name), MAIN)
     return result
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 import normkit.targets.linear
@@ -15,6 +16,7 @@ from normkit.targets.writer import Items, Writer
 
 AXES = {1: ("length",), 2: ("rows", "columns")}
 MAIN = "dualize_with_dual_norm"
+NAME = re.compile(r"[A-Za-z_]\w*")
 RESERVED = ("G", "T", "x", "c", "items", "rows", "columns", "length", "a1", "a3", "a5")
 
 
@@ -48,9 +50,8 @@ def written(plan: Plan, shape: tuple[int | None, ...], target: Target, polynomia
     write = Writer(target) if polynomial is None else Writer(target, polynomial.steps, polynomial.top)
     axes = AXES.get(len(shape)) or tuple(f"d{at}" for at in range(1, len(shape) + 1))
     write.taken.update(RESERVED, axes)
-    given = f"G.shape[-{len(shape)}:]" if target.batches else "G.shape"
-    left = ", ".join(axes) if len(axes) > 1 else f"({axes[0]},)"
-    write.lines += [f"x = _rows(G, {len(shape)}, {polynomial is not None})", f"{left} = {given}"]
+    write.lines.append(f"x = _rows(G, {len(shape)}, {polynomial is not None})")
+    write.lines += [f"{axis} = G.shape[{at - len(axes)}]" for at, axis in enumerate(axes)]
     wanted = ", ".join(str(size or axis) for size, axis in zip(shape, axes, strict=True))
     for axis, size in zip(axes, shape, strict=True):
         if size is not None:
@@ -59,7 +60,21 @@ def written(plan: Plan, shape: tuple[int | None, ...], target: Target, polynomia
     value, pull = forward(plan, Items("x", "items", axes, scaled=True), write)
     t = pull(Term("1.0", rows=False))
     write.lines.append(f"return _finished({t.text}, {product(value, Term('c')).text}, G, {len(shape)})")
+    write.lines = pruned(write.lines)
     return write
+
+
+def pruned(lines: list[str]) -> list[str]:
+    """Leave out assignments of names that nothing below them uses."""
+    kept: list[str] = []
+    named: set[str] = set()
+    for line in reversed(lines):
+        name, mark, text = line.partition(" = ")
+        if mark and name.isidentifier() and name not in named:
+            continue
+        kept.append(line)
+        named |= set(NAME.findall(text if mark and name.isidentifier() else line))
+    return kept[::-1]
 
 
 def assembled(write: Writer, functions: list[str]) -> str:

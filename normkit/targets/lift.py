@@ -35,7 +35,7 @@ def by_products(plan: LiftPlan, x: Items, write: Writer) -> tuple[Term, Pull]:
     """
     assert isinstance(plan.inner, ReducePlan)
     m, n = x.shape
-    short = write.let("short", f"min({m}, {n})", rows=False).text
+    short = write.whole(f"min({m}, {n})", "short")
     X = write.let("X", f"_matrices({x.text}, {m}, {n})").text
     gram = write.let("gram", f"_gram({X})").text
     squares = write.let("squares", f"({gram} * {gram}).reshape(({x.count}, {short} * {short}))")

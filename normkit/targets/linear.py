@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import singledispatch
+from math import prod
 
 from normkit.codegen.plan import MapPlan
 from normkit.errors import NoClosedForm
@@ -18,6 +19,7 @@ from normkit.linear import (
     Transpose,
     TwoSided,
 )
+from normkit.patterns import Axis
 from normkit.targets.scalars import Term
 from normkit.targets.stages import forward
 from normkit.targets.writer import Items, Pull, Writer, length
@@ -60,7 +62,7 @@ def _(linear: Flatten, x: Items, shape: tuple[str, ...], write: Writer) -> Items
 @image.register
 def _(linear: Regroup, x: Items, shape: tuple[str, ...], write: Writer) -> Items:
     sizes = [
-        str(axis.size) if axis.size is not None else whole if len(held) == 1 else _rest(whole, held)
+        str(axis.size) if axis.size is not None else whole if len(held) == 1 else _rest(whole, held, write)
         for held, whole in zip(linear.pattern.axes, shape, strict=True)
         for axis in held
     ]
@@ -72,11 +74,10 @@ def _(linear: Regroup, x: Items, shape: tuple[str, ...], write: Writer) -> Items
     return _moved(x, sizes, order, groups, write)
 
 
-def _rest(whole: str, held: tuple[object, ...]) -> str:
-    known = 1
-    for axis in held:
-        known *= getattr(axis, "size", None) or 1
-    return f"{whole} // {known}"
+def _rest(whole: str, held: tuple[Axis, ...], write: Writer) -> str:
+    """Return the length of the one axis of several in a whole whose length is not given."""
+    name = next(axis.name for axis in held if axis.size is None)
+    return write.whole(f"{whole} // {prod(axis.size or 1 for axis in held)}", f"size_{name}")
 
 
 def _moved(x: Items, sizes: list[str], order: list[int], shape: tuple[str, ...], write: Writer) -> Items:

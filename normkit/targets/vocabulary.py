@@ -30,6 +30,8 @@ class Target:
         Where those are called otherwise than in `normkit.codegen.plan.FUNCTIONS`; None where there is none.
     decorator, guard : str
         What stands above each word, and above each function that is called from outside.
+    stored : str
+        What takes the place of the decorator in files that stay in the cache folder.
     table : str
         How a table of numbers is held.
     lifts_numbers : bool
@@ -50,6 +52,7 @@ class Target:
     renamed: MappingProxyType[str, str | None] = field(default_factory=lambda: MappingProxyType({}))
     decorator: str = ""
     guard: str = ""
+    stored: str = ""
     table: str = "{}"
     lifts_numbers: bool = False
     loops: bool = False
@@ -79,6 +82,7 @@ TARGETS = {
             _NUMPY,
             decorator=_NJIT,
             guard=_NJIT,
+            stored="@numba.njit(cache=True)",
             table="np.array({})",
             loops=True,
             batches=False,

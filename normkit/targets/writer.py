@@ -49,8 +49,7 @@ class Items:
 
 def length(*parts: str) -> str:
     """Return the product of lengths."""
-    kept = [f"({part})" if "/" in part else part for part in parts if part != "1"]
-    return " * ".join(kept) or "1"
+    return " * ".join(part for part in parts if part != "1") or "1"
 
 
 @dataclass
@@ -72,6 +71,7 @@ class Writer:
     constants: dict[str, str] = field(default_factory=dict)
     taken: set[str] = field(default_factory=lambda: {"G", "T"})
     sizes: dict[str, Term] = field(default_factory=dict)
+    wholes: dict[str, str] = field(default_factory=dict)
     lifted: tuple[str, str] = ("", "")
 
     def name(self, stem: str) -> str:
@@ -102,6 +102,12 @@ class Writer:
     def constant(self, values: Any, like: str) -> str:
         """Return a table of numbers, written once above the function, as rows of the type of others."""
         return f"_constant({self.table(values, self.target.table)}, {like})"
+
+    def whole(self, text: str, stem: str) -> str:
+        """Return the name of a length that is worked out once."""
+        if text not in self.wholes:
+            self.wholes[text] = self.let(stem, text, rows=False).text
+        return self.wholes[text]
 
     def table(self, values: Any, form: str = "{}") -> str:
         """Return the name of a table that is written once, above the function."""
