@@ -86,7 +86,7 @@ def inputs(norm: nk.Norm, shape: tuple[int, ...]) -> dict[str, np.ndarray]:
     found = {"plain": plain, "zero": np.zeros(shape), "ties": np.sign(plain), "rank one": outer}
     found["sparse"] = np.where(plain > 0.3, plain, 0.0)
     found["rounded"] = np.round(2 * rng.normal(size=shape))
-    found["wild"] = plain * np.exp(40 * rng.normal(size=shape))
+    found["wild"] = plain * np.exp(150 * rng.normal(size=shape))
     return found
 
 
@@ -162,14 +162,13 @@ def check_rank(target: str, tmp_path: Path) -> None:
     rng = np.random.default_rng(8)
     left, right = rng.normal(size=(20, 3)), rng.normal(size=(3, 30))
     G = np.stack([left @ right, np.zeros((20, 30)), rng.normal(size=(20, 30))]).astype(np.float32)
-    T, size = map(
-        back, imported(nk.codegen("rms->rms", target, accuracy=1e-3), tmp_path).dualize_with_dual_norm(there(G))
-    )
     u, s, vt = np.linalg.svd(G[0].astype(np.float64))
     wanted = np.sqrt(20 / 30) * u[:, :3] @ vt[:3]
-    assert np.linalg.norm(T[0] - wanted) <= 1e-3 * np.sqrt(3)
-    assert not T[1].any() and size[1] == 0
-    np.testing.assert_allclose(size[0], np.sqrt(20 / 30) * s[:3].sum(), rtol=1e-3)
+    for text in (nk.codegen("rms->rms", target, accuracy=1e-3), nk.codegen("rms->rms", target, exact=True)):
+        T, size = map(back, imported(text, tmp_path).dualize_with_dual_norm(there(G)))
+        assert np.linalg.norm(T[0] - wanted) <= 1e-3 * np.sqrt(3)
+        assert not T[1].any() and size[1] == 0
+        np.testing.assert_allclose(size[0], np.sqrt(20 / 30) * s[:3].sum(), rtol=1e-3)
 
 
 def check_steps(target: str, spec: str, tmp_path: Path) -> None:
