@@ -290,7 +290,8 @@ def test_memory_is_that_of_single_arrays(tmp_path: Path) -> None:
     (tmp_path / "r.toml").write_text('[[rule]]\nmatch = "*"\nnorm = "linf"\n')
     code = (
         "import resource, sys\nfrom normkit.cli import main\nimport numpy, normkit as nk\n"
-        "nk.certify('linf', numpy.ones(4), nk.dualize('linf', numpy.ones(4), backend='reference'), backend='reference')\n"
+        "g = numpy.ones(4)\n"
+        "nk.certify('linf', g, nk.dualize('linf', g, backend='reference'), backend='reference')\n"
         "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
         "args = ['model', 'inspect', 'w.safetensors', '--grads', 'g.safetensors', '--rules', 'r.toml']\n"
         "main.main([*args, '--backend', 'reference'], standalone_mode=False)\n"

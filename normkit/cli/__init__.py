@@ -110,6 +110,5 @@ def main(ctx: click.Context) -> None:
         click.echo(ctx.get_help())
 
 
-for command in (dualize, derive, value, norms, polar, schedule, model, study):
-for command in (dualize, derive, codegen, value, norms, polar, schedule):
+for command in (dualize, derive, codegen, value, norms, polar, schedule, model, study):
     main.add_command(command)
