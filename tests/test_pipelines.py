@@ -14,6 +14,7 @@ from normkit.errors import ParameterError, ShapeError
 from normkit.optim import PIPELINES, Dualize, Pipeline, SpecMuonA, SpecMuonB, SteepestDescent, pipeline_named
 from normkit.optim.named import options_of
 from normkit.optim.stage import At, Slots
+from normkit.optim.stages.specmuon import _relaxation
 
 Array = np.ndarray[Any, Any]
 Kept = dict[str, Any]
@@ -257,6 +258,17 @@ def test_specmuon_b_follows_its_formula() -> None:
         W = W + step
         assert np.allclose(weights["w"], W, rtol=1e-9, atol=1e-11)
     assert np.allclose(opt.state_dict()["arrays"]["w"]["0.factors"], r)
+
+
+def test_specmuon_b_relaxes_to_the_smaller_root() -> None:
+    """(x r~ + (1 - x) E+)^2 = r~^2 + psi D at a root within (0, 1); its ends, and 0 without a root, elsewhere."""
+    shrunk, dissipated = np.array([0.5, 0.5, 0.5, 2.0, 1.0, 0.5]), np.array([0.0, 0.1, 0.6, 0.1, 0.1, 5.0])
+    made = _relaxation(shrunk, 1.0, dissipated)
+    for x, r, d in zip(made, shrunk, dissipated, strict=True):
+        roots = np.roots([(r - 1) ** 2, 2 * (r - 1), 1 - r**2 - d]) if r != 1 else np.zeros(1)
+        wanted = float(np.clip(np.min(roots.real), 0, 1)) if np.isrealobj(roots) else 0.0
+        assert np.isclose(x, wanted, atol=1e-7), (r, d)
+    assert made[0] > 0.99 and 0.5 < made[1] < 0.99 and 0 < made[2] < 0.5 and made[5] == 0.0
 
 
 @pytest.mark.parametrize("name", ["specmuon_a", "specmuon_b"])
