@@ -63,6 +63,7 @@ def test_docstring_examples_run(module: str) -> None:
         "README.md",
         "docs/adding-a-norm.md",
         "docs/modular.md",
+        "docs/optim.md",
         "docs/polar.md",
         "docs/schedules.md",
         "docs/sharpness.md",

@@ -39,7 +39,7 @@ LETTERS = {
 }  # fmt: skip
 SIGNS = {
     "cdot": "·", "le": "≤", "leq": "≤", "ge": "≥", "geq": "≥", "neq": "≠", "ne": "≠", "in": "∈",
-    "notin": "∉", "times": "×", "to": "→", "mapsto": "↦", "dots": "…", "ldots": "…", "cdots": "⋯",
+    "notin": "∉", "times": "×", "to": "→", "gets": "←", "mapsto": "↦", "dots": "…", "ldots": "…", "cdots": "⋯",
     "langle": "⟨", "rangle": "⟩", "circ": "∘", "perp": "⊥", "subseteq": "⊆", "subset": "⊂", "cup": "∪",
     "cap": "∩", "wedge": "∧", "vee": "∨", "neg": "¬", "quad": "\u2003", "|": "‖", "{": "{", "}": "}",
     "#": "#", "%": "%", "_": "_", "odot": "⊙", "otimes": "⊗", "oplus": "⊕", "pm": "±", "mp": "∓",
