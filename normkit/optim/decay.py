@@ -25,10 +25,22 @@ class Decay(ABC):
 
     looks: ClassVar[bool] = False
     """Whether `extra` computes with the entries of W, which must then be finite."""
+    largest = float("inf")
+    """The largest learning rate that it takes."""
 
     @abstractmethod
-    def keep(self, lr: float) -> float:
-        """Return what W is multiplied with."""
+    def shrink(self, lr: Any) -> Any:
+        """Return the share of W that is taken away; `lr` may be traced by JAX."""
+
+    def keep(self, lr: Any) -> Any:
+        """Return what W is multiplied with, 1 less `shrink`, of a learning rate that it takes."""
+        self.check(lr)
+        return 1.0 - self.shrink(lr)
+
+    def check(self, lr: float) -> None:
+        """Raise `ParameterError` for a learning rate that it does not take."""
+        if lr > self.largest:
+            raise ParameterError(f"{type(self).__name__} has lr in [0, {self.largest:g}]; got {lr!r}")
 
     @property
     def pull(self) -> float:
@@ -66,9 +78,9 @@ class Decoupled(Decay):
     def __post_init__(self) -> None:
         check_rate(self.rate, "weight decay")
 
-    def keep(self, lr: float) -> float:
-        """1 - lr * rate."""
-        return 1.0 - lr * self.rate
+    def shrink(self, lr: Any) -> Any:
+        """Share lr * rate."""
+        return lr * self.rate
 
 
 @dataclass(frozen=True)
@@ -90,9 +102,9 @@ class Independent(Decay):
         if self.base is not None:
             positive(self.base, "base")
 
-    def keep(self, lr: float) -> float:
-        """1 - rate, or 1 - rate * lr / base."""
-        return 1.0 - self.rate * (1.0 if self.base is None else lr / self.base)
+    def shrink(self, lr: Any) -> Any:
+        """Share rate, or rate * lr / base."""
+        return self.rate * (1.0 if self.base is None else lr / self.base)
 
 
 @dataclass(frozen=True)
@@ -113,9 +125,9 @@ class Coupled(Decay):
     def __post_init__(self) -> None:
         check_rate(self.rate, "weight decay")
 
-    def keep(self, lr: float) -> float:
-        """1."""
-        return 1.0
+    def shrink(self, lr: Any) -> Any:
+        """Share 0."""
+        return 0.0
 
     @property
     def pull(self) -> float:
@@ -147,9 +159,9 @@ class SpectralClipped(Decay):
         check_rate(self.rate, "weight decay")
         positive(self.bound, "bound")
 
-    def keep(self, lr: float) -> float:
-        """1 - lr * rate."""
-        return 1.0 - lr * self.rate
+    def shrink(self, lr: Any) -> Any:
+        """Share lr * rate."""
+        return lr * self.rate
 
     def extra(self, W: Array, lr: float) -> Array | None:
         """Return a cap(W); arrays of fewer than two axes are capped entry by entry."""
@@ -166,7 +178,7 @@ class SpectralClipped(Decay):
 class FrankWolfeDecay(Decay):
     """W <- (1 - lr) W + lr * step: with an `LMO` step an average of W and a point of the ball (Scion's constraint).
 
-    The same as the convention `normkit.FrankWolfe`; lr must be in [0, 1].
+    The same as the convention `normkit.FrankWolfe`; lr must be in [0, 1], or W leaves the ball.
 
     Examples
     --------
@@ -175,8 +187,8 @@ class FrankWolfeDecay(Decay):
     0.75
     """
 
-    def keep(self, lr: float) -> float:
-        """1 - lr."""
-        if lr > 1:
-            raise ParameterError(f"a Frank-Wolfe step has lr in [0, 1], or W leaves the ball; got {lr!r}")
-        return 1.0 - lr
+    largest = 1.0
+
+    def shrink(self, lr: Any) -> Any:
+        """Share lr."""
+        return lr

@@ -9,6 +9,7 @@ EMA is (1 - beta) times the heavy ball: the same direction of an `LMO` step, ano
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,7 +25,39 @@ class Momentum(Stage):
 
 
 @dataclass(frozen=True)
-class EMA(Momentum):
+class Mixing:
+    """The numbers of B <- keep B + add G and U = of_kept B + of_new G, the B of U being that before if `before`."""
+
+    keep: Any
+    add: Any
+    of_kept: Any = 1.0
+    of_new: Any = 0.0
+    before: bool = False
+
+
+class Linear(Momentum):
+    """A form that keeps one array and is linear: stated by its numbers, so that arrays of any library can follow it."""
+
+    @abstractmethod
+    def mixing(self, step: Any, first: Any) -> Mixing:
+        """Return the numbers of a step, from 1 on; `first` where nothing was kept. Both may be traced by JAX."""
+
+    def apply(self, u: Array, slots: Slots, at: At) -> Array:
+        """Mix the direction in."""
+        by = self.mixing(at.step, "momentum" not in slots)
+        kept = slots.zeros("momentum", u)
+        if by.before:
+            made = combine(np.empty_like(u, dtype=wide(u.dtype)), by.of_kept, kept, by.of_new, u)
+            combine(kept, by.keep, kept, by.add, u)
+            return made
+        combine(kept, by.keep, kept, by.add, u)
+        if (by.of_kept, by.of_new) == (1.0, 0.0):
+            return kept
+        return combine(np.empty_like(kept), by.of_kept, kept, by.of_new, u)
+
+
+@dataclass(frozen=True)
+class EMA(Linear):
     """B <- beta B + (1 - beta) G, an exponential moving average that starts at 0; U = B.
 
     With `nesterov`, U = (1 - beta) G + beta B. With `debias`, B and G are first divided by 1 - beta^t as Adam does, and
@@ -44,21 +77,17 @@ class EMA(Momentum):
     def __post_init__(self) -> None:
         share(self.beta, "beta")
 
-    def apply(self, u: Array, slots: Slots, at: At) -> Array:
-        """Average the direction in."""
-        kept = slots.zeros("momentum", u)
-        combine(kept, self.beta, kept, 1.0 - self.beta, u)
-        rest = 1.0 - self.beta
-        if not self.debias:
-            return combine(np.empty_like(kept), self.beta, kept, rest, u) if self.nesterov else kept
+    def mixing(self, step: Any, first: Any) -> Mixing:
+        """Return the numbers of an average."""
+        now = 1.0 - self.beta**step if self.debias else 1.0
         if not self.nesterov:
-            return np.divide(kept, 1.0 - self.beta**at.step, dtype=kept.dtype)
-        now, later = 1.0 - self.beta**at.step, 1.0 - self.beta ** (at.step + 1)
-        return combine(np.empty_like(kept), self.beta / later, kept, rest / now, u)
+            return Mixing(self.beta, 1.0 - self.beta, 1.0 / now)
+        later = 1.0 - self.beta ** (step + 1) if self.debias else 1.0
+        return Mixing(self.beta, 1.0 - self.beta, self.beta / later, (1.0 - self.beta) / now)
 
 
 @dataclass(frozen=True)
-class HeavyBall(Momentum):
+class HeavyBall(Linear):
     """B <- beta B + (1 - dampening) G, B = G at the first step; U = B, or G + beta B with `nesterov`.
 
     Examples
@@ -78,18 +107,19 @@ class HeavyBall(Momentum):
         if self.nesterov and self.dampening:
             raise ParameterError("Nesterov's form of the heavy ball takes no dampening; leave one of them out")
 
+    def mixing(self, step: Any, first: Any) -> Mixing:
+        """Return the numbers of a sum, which starts with the first direction as it is."""
+        later = 1.0 - first
+        of_kept, of_new = (self.beta, 1.0) if self.nesterov else (1.0, 0.0)
+        return Mixing(self.beta * later, 1.0 - self.dampening * later, of_kept, of_new)
+
     def apply(self, u: Array, slots: Slots, at: At) -> Array:
-        """Add the direction."""
-        if not self.beta and not self.dampening:
-            return u
-        first = "momentum" not in slots
-        kept = slots.zeros("momentum", u)
-        combine(kept, 0.0 if first else self.beta, kept, 1.0 if first else 1.0 - self.dampening, u)
-        return combine(np.empty_like(kept), self.beta, kept, 1.0, u) if self.nesterov else kept
+        """Add the direction; where nothing is kept, neither is an array."""
+        return super().apply(u, slots, at) if self.beta or self.dampening else u
 
 
 @dataclass(frozen=True)
-class LionMomentum(Momentum):
+class LionMomentum(Linear):
     """U = beta1 B + (1 - beta1) G with the average before this step, then B <- beta2 B + (1 - beta2) G.
 
     With the norm ``max`` and an LMO step it is Lion (Chen et al. 2023, arXiv:2302.06675).
@@ -108,12 +138,9 @@ class LionMomentum(Momentum):
         share(self.beta1, "beta1")
         share(self.beta2, "beta2")
 
-    def apply(self, u: Array, slots: Slots, at: At) -> Array:
-        """Mix the direction in, and average it in."""
-        kept = slots.zeros("momentum", u)
-        made = combine(np.empty_like(u, dtype=wide(u.dtype)), self.beta1, kept, 1.0 - self.beta1, u)
-        combine(kept, self.beta2, kept, 1.0 - self.beta2, u)
-        return made
+    def mixing(self, step: Any, first: Any) -> Mixing:
+        """Return the numbers of two averages."""
+        return Mixing(self.beta2, 1.0 - self.beta2, self.beta1, 1.0 - self.beta1, before=True)
 
 
 def share(number: Any, what: str) -> None:
