@@ -13,6 +13,7 @@ from normkit.conventions import Convention, along
 from normkit.descent import dual_value
 from normkit.errors import ParameterError
 from normkit.lengths import positive
+from normkit.names import listed
 from normkit.programs import product
 
 if TYPE_CHECKING:
@@ -112,5 +113,9 @@ class LayerwiseSmooth(Convention):
     def _held(self, name: str, names: tuple[str, ...]) -> Any:
         """Return the number of a constant, or those of some names."""
         held = getattr(self, name)
-        given = dict(held) if isinstance(held, tuple) else {}
-        return np.array([given[each] for each in names], dtype=np.float64) if given else float(held)
+        if not isinstance(held, tuple):
+            return float(held)
+        given = dict(held)
+        if missing := [each for each in names if each not in given]:
+            raise ParameterError(f"{name} has no number for {listed(missing)}; it has the names {listed(given)}")
+        return np.array([given[each] for each in names], dtype=np.float64)
