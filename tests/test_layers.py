@@ -90,6 +90,7 @@ FLOORS: dict[str, tuple[str, int]] = {
     "modular": ("bridge", 9),
     "optim": ("bridge", 9),
     "studies": ("bridge", 10),
+    "pytrees": ("bridge", 9),
     "torch": ("bridge", 10),
     "optax": ("bridge", 10),
     "cli": ("bridge", 11),
