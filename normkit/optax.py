@@ -21,11 +21,11 @@ except ImportError as error:
 from normkit.lengths import positive
 from normkit.optim.method import as_convention
 from normkit.pytrees import numbers
-from normkit.pytrees.descent import Descent, SteepestDescentState, fitting, of, widened
+from normkit.pytrees.descent import Descent, SteepestDescentState, fitting, norm_of, widened
 from normkit.pytrees.host import Projection, Steps, call
 from normkit.pytrees.layouts import Layout, check_layout, in_out
 from normkit.pytrees.leaves import leaves, same
-from normkit.pytrees.ruled import ruled
+from normkit.pytrees.ruled import Ruled
 
 if TYPE_CHECKING:
     from normkit.conventions import Convention
@@ -45,7 +45,7 @@ def steepest_descent(
     weight_decay: float | Decay | Any = 0.0,
     accuracy: float | Any = 1e-3,
     layout: Layout = "out in",
-    pipelines: Mapping[str, optax.GradientTransformation] | None = None,
+    pipelines: Mapping[str, Any] | None = None,
 ) -> optax.GradientTransformationExtraArgs:
     """W <- decay(W) + lr * step(N, U), U the momentum of the gradients, as an optimizer.
 
@@ -70,8 +70,9 @@ def steepest_descent(
         What orthogonalization may miss, as in `normkit.dualize`; None asks for working precision.
     layout : {"out in", "in out"}
         Whether matrices have a row or a column for every output; the latter, that of Flax, turns norms by `in_out`.
-    pipelines : mapping of str to GradientTransformation
-        Where rules name a pipeline for leaves, such as ``adamw``: the optimizer of these leaves.
+    pipelines : mapping of str to GradientTransformation or callable
+        Optimizers of leaves that rules give an `update`, by its name; a callable takes the rule's options. ``adamw``,
+        ``adam``, ``sgd`` and ``lion`` are those of optax, with lr and weight decay of the rule, or else those here.
 
     Returns
     -------
@@ -112,7 +113,12 @@ def steepest_descent(
         method = Descent(whole, layout, rate, by, form, decay, enough)
         return optax.GradientTransformationExtraArgs(method.init, method.update)
 
-    return ruled(norm, of_norm, layout, pipelines or {}) if hasattr(norm, "assign") else of_norm(norm)
+    if not hasattr(norm, "assign"):
+        return of_norm(norm)
+    if layout != "out in":
+        raise ParameterError("rules name the axes of their arrays themselves; leave layout= out")
+    parted = Ruled(norm, of_norm, pipelines or {}, lr, weight_decay)
+    return optax.GradientTransformationExtraArgs(parted.init, parted.update)
 
 
 def scale_by_dualize(
@@ -177,7 +183,7 @@ def project(
         same(found, given, "the updates", "params")
         weights = tuple(map(widened, given.arrays))
         goals = tuple(w + widened(u) for w, u in zip(weights, found.arrays, strict=True))
-        points = call(Projection(of(norm, layout, found), found.names, float(radius)), goals)
+        points = call(Projection(norm_of(norm, layout, found), found.names, float(radius)), goals)
         return found.back((p - w).astype(u.dtype) for p, w, u in zip(points, weights, found.arrays, strict=True))
 
     return _stateless(step, lambda params: fitting(norm, layout, leaves(params)))

@@ -132,13 +132,13 @@ def fitting(norm: Norm | str, layout: str, found: Leaves) -> Product | None:
     """Return the norm of leaves as a program, or raise if they do not fit it; None if there are no leaves."""
     if not found.names:
         return None
-    blocks = product(of(norm, layout, found))
+    blocks = product(norm_of(norm, layout, found))
     assert blocks is not None
     check(blocks, found)
     return blocks
 
 
-def of(norm: Norm | str, layout: str, found: Leaves) -> Norm:
+def norm_of(norm: Norm | str, layout: str, found: Leaves) -> Norm:
     """Return the norm of leaves."""
     return whole(norm, found.names, tuple(len(x.shape) for x in found.arrays), layout)
 

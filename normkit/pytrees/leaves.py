@@ -13,7 +13,7 @@ import numpy as np
 from normkit.arrays import is_float
 from normkit.codegen.plan import Product
 from normkit.errors import DTypeError, ParameterError, ShapeError
-from normkit.named import take
+from normkit.named import by_name, take
 from normkit.names import listed
 
 BARE = "params"
@@ -89,8 +89,9 @@ def check(product: Product, found: Leaves) -> None:
     DTypeError
         For leaves that are not of floats.
     ShapeError
-        For leaves of other shapes than their norms take.
+        For leaves of other names than those of the norm, or of other shapes than their norms take.
     """
+    by_name(product, dict(zip(found.names, found.arrays, strict=True)), "the pytree")
     kinds = [f"{name!r} ({x.dtype})" for name, x in zip(found.names, found.arrays, strict=True) if not _taken(x)]
     if kinds:
         raise DTypeError(f"a norm needs floats; got {', '.join(kinds)}. Leave such leaves out with optax.masked")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import optax
@@ -10,63 +11,60 @@ import optax
 from normkit.errors import ParameterError
 from normkit.names import listed
 from normkit.pytrees.leaves import leaves
+from normkit.pytrees.optimizers import named
 
 NORM, FROZEN = "norm", "frozen"
 """Labels of the leaves that have a norm, and of those that are left alone."""
 
 
-def ruled(
-    rules: Any,
-    of_norm: Callable[[Any], optax.GradientTransformation],
-    layout: str,
-    pipelines: Mapping[str, optax.GradientTransformation],
-) -> optax.GradientTransformationExtraArgs:
-    """Return ``optax.multi_transform`` by what rules assign to the leaves that `init` and `update` see.
+@dataclass(frozen=True)
+class Ruled:
+    """``optax.multi_transform`` by what rules assign to the leaves that `init` and `update` see.
 
-    ``rules.assign({name: shape})`` has a `norm` of the names that have one, `pipelines` (by name; the first item of a
-    pair, or the `name` of an object, says which), the names that are `frozen`, and `aliases`.
+    Attributes
+    ----------
+    rules : object
+        ``rules.assign({name: shape})`` has the `norm` of the names that have one, `pipelines` (name to update and
+        options), the names that are `frozen`, and `aliases`.
+    of_norm : callable
+        From a norm to its transformation.
+    pipelines : mapping of str to GradientTransformation or callable
+        Updates by name, in place of those of `normkit.pytrees.optimizers`; a callable takes the options of the rule.
+    lr, weight_decay
+        For updates that have none of their own.
     """
-    if layout != "out in":
-        raise ParameterError("rules name the axes of their arrays themselves; leave layout= out")
 
-    def parted(tree: Any) -> optax.GradientTransformationExtraArgs:
+    rules: Any
+    of_norm: Callable[[Any], optax.GradientTransformation]
+    pipelines: Mapping[str, Any]
+    lr: Any
+    weight_decay: Any
+
+    def init(self, params: Any) -> Any:
+        """Return the state of the first step."""
+        return self._parted(params).init(params)
+
+    def update(self, updates: Any, state: Any, params: Any = None, **extra: Any) -> Any:
+        """Return what is added to the parameters, and the state of the next step."""
+        return self._parted(updates).update(updates, state, params, **extra)
+
+    def _parted(self, tree: Any) -> optax.GradientTransformationExtraArgs:
         found = leaves(tree)
         if not found.names:
             return optax.with_extra_args_support(optax.identity())
-        made = rules.assign(found.shapes)
-        named = _named(made)
-        labels = found.back({**dict.fromkeys(made.frozen, FROZEN), **named}.get(name, NORM) for name in found.names)
-        parts = {NORM: optax.identity() if made.norm is None else of_norm(made.norm), FROZEN: optax.set_to_zero()}
-        return optax.multi_transform({**parts, **_given(named, pipelines)}, labels)
+        made = self.rules.assign(found.shapes)
+        if getattr(made, "aliases", None):
+            raise ParameterError(f"the rules tie {listed(made.aliases)} to other leaves; in JAX use one leaf twice")
+        parts = {NORM: optax.identity() if made.norm is None else self.of_norm(made.norm), FROZEN: optax.set_to_zero()}
+        labels = dict.fromkeys(made.frozen, FROZEN)
+        for name, (which, options) in made.pipelines.items():
+            labels[name] = f"{which} {sorted(options.items())}" if options else str(which)
+            if labels[name] not in parts:
+                parts[labels[name]] = self._updating(which, options)
+        return optax.multi_transform(parts, found.back(labels.get(name, NORM) for name in found.names))
 
-    def init(params: Any) -> Any:
-        return parted(params).init(params)
-
-    def update(updates: Any, state: Any, params: Any = None, **extra: Any) -> Any:
-        return parted(updates).update(updates, state, params, **extra)
-
-    return optax.GradientTransformationExtraArgs(init, update)
-
-
-def _named(made: Any) -> dict[str, str]:
-    """Return which pipeline each name has, or raise for what a pytree cannot have."""
-    aliases = getattr(made, "aliases", {})
-    if aliases:
-        raise ParameterError(f"the rules tie {listed(aliases)} to other leaves; in JAX one leaf is used twice instead")
-    return {
-        name: str(given[0] if isinstance(given, tuple) else getattr(given, "name", given))
-        for name, given in made.pipelines.items()
-    }
-
-
-def _given(
-    named: Mapping[str, str], pipelines: Mapping[str, optax.GradientTransformation]
-) -> dict[str, optax.GradientTransformation]:
-    missing = {which: name for name, which in named.items() if which not in pipelines}
-    if missing:
-        which, name = next(iter(missing.items()))
-        raise ParameterError(
-            f"the rules give {name!r} the pipeline {which!r}, and pipelines= has {listed(pipelines)}; "
-            f"give an optimizer: pipelines={{{which!r}: optax....}}"
-        )
-    return {which: pipelines[which] for which in set(named.values())}
+    def _updating(self, which: str, options: Mapping[str, Any]) -> optax.GradientTransformation:
+        if which not in self.pipelines:
+            return named(which, options, self.lr, self.weight_decay)
+        given = self.pipelines[which]
+        return given(**options) if callable(given) else given
