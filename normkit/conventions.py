@@ -15,6 +15,7 @@ from normkit.arrays import own_type
 from normkit.backends.scalar import function
 from normkit.descent import dual_value, dualize_with_value
 from normkit.errors import ParameterError
+from normkit.foreign import library
 from normkit.lengths import positive, times
 from normkit.programs import product
 
@@ -81,19 +82,19 @@ class Convention(ABC):
 
         numbers = self._symbols() | {getattr(guarantees, name): number for name, number in given.items()}
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-            return _compiled(expr, tuple(numbers))(*numbers.values(), 1.0, 1.0)
+            return _compiled(expr, tuple(numbers), library(*given.values()))(*numbers.values(), 1.0, 1.0)
 
 
 @lru_cache(maxsize=256)
-def _compiled(expr: Expr, letters: tuple[Symbol, ...]) -> Callable[..., Any]:
-    """Return an expression as a function of NumPy arrays: of the letters in their order, then of two unused sizes."""
+def _compiled(expr: Expr, letters: tuple[Symbol, ...], library: Any) -> Callable[..., Any]:
+    """Return an expression as a function of arrays: of the letters in their order, then of two unused sizes."""
     from sympy import symbols
 
     from normkit.codegen.scalars import scalar
 
     # Not every letter is a name in Python: lambda is none.
     names = symbols(f"x_:{len(letters)}")
-    return function(scalar(expr.xreplace(dict(zip(letters, names, strict=True))), names))
+    return function(scalar(expr.xreplace(dict(zip(letters, names, strict=True))), names), library)
 
 
 def along(

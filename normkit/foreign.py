@@ -62,6 +62,11 @@ def to_foreign(array: Array, like: Any) -> Any:
     return library.from_dlpack(array.view(np.int16)).view(library.bfloat16)
 
 
+def library(*numbers: Any) -> Any:
+    """Return the library that computes with some numbers: NumPy, or that of the first that is an array of another."""
+    return next((_library(x) for x in numbers if not isinstance(x, np.ndarray) and is_foreign(x)), np)
+
+
 def _library(x: Any) -> Any:
     """Return the module with ``from_dlpack`` and the dtypes of an array's library."""
     namespace = getattr(x, "__array_namespace__", None)

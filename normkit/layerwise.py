@@ -12,6 +12,7 @@ from normkit import blockwise
 from normkit.conventions import Convention, along
 from normkit.descent import dual_value
 from normkit.errors import ParameterError
+from normkit.foreign import library
 from normkit.lengths import positive
 from normkit.names import listed
 from normkit.programs import product
@@ -95,9 +96,10 @@ class LayerwiseSmooth(Convention):
 
     def _at(self, expr: Expr, dual_norms: Any, constants: tuple[Any, Any]) -> Any:
         """Evaluate an expression for layers, 0 for those whose gradient is 0."""
-        moving = np.where(np.asarray(dual_norms) == 0, 1.0, dual_norms)
+        where = library(dual_norms).where
+        moving = where(dual_norms == 0, 1.0, dual_norms)
         found = self._number(expr, dual_norm=moving, L0=constants[0], L1=constants[1])
-        return np.where(np.asarray(dual_norms) == 0, 0.0, found)[()]
+        return where(dual_norms == 0, 0.0, found)[()]
 
     def _constants(self, names: tuple[str, ...] | None) -> tuple[Any, Any]:
         """Return L0 and L1, one number for every name if they are mappings."""

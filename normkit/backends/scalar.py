@@ -20,14 +20,17 @@ def _erf(x: Any) -> Any:
 
 _RENAMED = {"asin": "arcsin", "acos": "arccos", "atan": "arctan", "asinh": "arcsinh", "acosh": "arccosh"}
 _RENAMED["atanh"] = "arctanh"
-NAMESPACE: dict[str, Any] = {name: getattr(np, _RENAMED.get(name, name), None) for name in FUNCTIONS}
-NAMESPACE |= {"erf": _erf, "nan": np.nan, "inf": np.inf, "__builtins__": {}}
+
+
+def _names(library: Any) -> dict[str, Any]:
+    names = {name: getattr(library, _RENAMED.get(name, name), None) for name in FUNCTIONS}
+    return names | {"erf": _erf, "nan": np.nan, "inf": np.inf, "__builtins__": {}}
 
 
 @cache
-def function(scalar: Scalar) -> Callable[..., Any]:
-    """Return a scalar as a function of NumPy arrays; positional arguments in the scalar's order."""
-    names = dict(NAMESPACE)
+def function(scalar: Scalar, library: Any = np) -> Callable[..., Any]:
+    """Return a scalar as a function of arrays of NumPy or a library like it; arguments in the scalar's order."""
+    names = _names(library)
     for source in scalar.helpers:
         before = set(names)
         exec(source, names)
