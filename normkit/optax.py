@@ -8,7 +8,7 @@ in_out              norms for the kernels (in, out) of JAX libraries
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from normkit.errors import MissingExtra, ParameterError
@@ -21,11 +21,11 @@ except ImportError as error:
 from normkit.lengths import positive
 from normkit.optim.method import as_convention
 from normkit.pytrees import numbers
-from normkit.pytrees.descent import Descent, SteepestDescentState, fitting, norm_of, widened
-from normkit.pytrees.host import Projection, Steps, call
+from normkit.pytrees.descent import Descent, SteepestDescentState
 from normkit.pytrees.layouts import Layout, check_layout, in_out
-from normkit.pytrees.leaves import leaves, same
+from normkit.pytrees.printed import Via, check_via
 from normkit.pytrees.ruled import Ruled
+from normkit.pytrees.stateless import Dualizing, Projecting
 
 if TYPE_CHECKING:
     from normkit.conventions import Convention
@@ -45,13 +45,13 @@ def steepest_descent(
     weight_decay: float | Decay | Any = 0.0,
     accuracy: float | Any = 1e-3,
     layout: Layout = "out in",
+    via: Via = "auto",
     pipelines: Mapping[str, Any] | None = None,
 ) -> optax.GradientTransformationExtraArgs:
     """W <- decay(W) + lr * step(N, U), U the momentum of the gradients, as an optimizer.
 
     The updates are what ``optax.apply_updates`` *adds*: downhill, with learning rate and decay. They are those of
-    `normkit.optim.SteepestDescent`. Momentum and decay are JAX; the maps of all leaves run on the CPU of this machine,
-    in one ``jax.pure_callback``.
+    `normkit.optim.SteepestDescent`. Momentum and decay are JAX; for the maps see `via`.
 
     Parameters
     ----------
@@ -70,6 +70,11 @@ def steepest_descent(
         What orthogonalization may miss, as in `normkit.dualize`; None asks for working precision.
     layout : {"out in", "in out"}
         Whether matrices have a row or a column for every output; the latter, that of Flax, turns norms by `in_out`.
+    via : {"auto", "callback", "jax"}
+        ``callback`` computes the maps of all leaves on the CPU of this machine, in one ``jax.pure_callback``. ``jax``
+        compiles what `normkit.codegen` prints with the rest, so that leaves stay where they are; orthogonal factors
+        then have the accuracy for singular values above 1e-3 of a bound of the largest. ``auto`` is ``jax`` on
+        accelerators, for norms that are printed, and else ``callback``.
     pipelines : mapping of str to GradientTransformation or callable
         Optimizers of leaves that rules give an `update`, by its name; a callable takes the rule's options. ``adamw``,
         ``adam``, ``sgd`` and ``lion`` are those of optax, with lr and weight decay of the rule, or else those here.
@@ -104,13 +109,14 @@ def steepest_descent(
     [[-0.5, 0.0], [0.0, 0.5]]
     """
     check_layout(layout)
+    check_via(via)
     rate, decay = numbers.rate(lr), numbers.decay(weight_decay)
     if decay is not None and not callable(lr) and not numbers.is_array(lr):
         decay.check(rate(0))
     form, enough, by = numbers.momentum(momentum), numbers.accuracy(accuracy), as_convention(convention)
 
     def of_norm(whole: Any) -> optax.GradientTransformationExtraArgs:
-        method = Descent(whole, layout, rate, by, form, decay, enough)
+        method = Descent(whole, layout, rate, by, form, decay, enough, via)
         return optax.GradientTransformationExtraArgs(method.init, method.update)
 
     if not hasattr(norm, "assign"):
@@ -122,7 +128,7 @@ def steepest_descent(
 
 
 def scale_by_dualize(
-    norm: Norm | str = "rms->rms", *, accuracy: float | Any = 1e-3, layout: Layout = "out in"
+    norm: Norm | str = "rms->rms", *, accuracy: float | Any = 1e-3, layout: Layout = "out in", via: Via = "auto"
 ) -> optax.GradientTransformationExtraArgs:
     """argmax of <G, T> over N(T) <= 1 in place of G: the *maximiser*, which ascends, as gradients do.
 
@@ -139,17 +145,9 @@ def scale_by_dualize(
     [1.0, -1.0]
     """
     check_layout(layout)
-    exact, traced = numbers.accuracy(accuracy)
-
-    def step(updates: Any, params: Any) -> Any:
-        found = leaves(updates)
-        blocks = fitting(norm, layout, found)
-        if blocks is None:
-            return updates
-        made = call(Steps(blocks, found.names, exact), tuple(map(widened, found.arrays)), 1.0, traced, None)
-        return found.back(t.astype(g.dtype) for t, g in zip(made, found.arrays, strict=True))
-
-    return _stateless(step, lambda params: fitting(norm, layout, leaves(params)))
+    check_via(via)
+    made = Dualizing(norm, layout, numbers.accuracy(accuracy), via)
+    return optax.GradientTransformationExtraArgs(made.init, made.update)
 
 
 def project(
@@ -172,31 +170,5 @@ def project(
     """
     check_layout(layout)
     positive(radius, "radius")
-
-    def step(updates: Any, params: Any) -> Any:
-        found = leaves(updates)
-        if fitting(norm, layout, found) is None:
-            return updates
-        if params is None:
-            raise ParameterError("project needs the parameters, and got none; call update(updates, state, params)")
-        given = leaves(params)
-        same(found, given, "the updates", "params")
-        weights = tuple(map(widened, given.arrays))
-        goals = tuple(w + widened(u) for w, u in zip(weights, found.arrays, strict=True))
-        points = call(Projection(norm_of(norm, layout, found), found.names, float(radius)), goals)
-        return found.back((p - w).astype(u.dtype) for p, w, u in zip(points, weights, found.arrays, strict=True))
-
-    return _stateless(step, lambda params: fitting(norm, layout, leaves(params)))
-
-
-def _stateless(step: Callable[[Any, Any], Any], look: Callable[[Any], Any]) -> optax.GradientTransformationExtraArgs:
-    """Return a transformation by a function of updates and parameters, and one that refuses parameters."""
-
-    def init(params: Any) -> Any:
-        look(params)
-        return optax.EmptyState()
-
-    def update(updates: Any, state: Any, params: Any = None, **_: Any) -> tuple[Any, Any]:
-        return step(updates, params), state
-
-    return optax.GradientTransformationExtraArgs(init, update)
+    made = Projecting(norm, layout, float(radius))
+    return optax.GradientTransformationExtraArgs(made.init, made.update)

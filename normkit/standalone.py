@@ -16,7 +16,7 @@ from normkit.targets.functions import FUNCTIONS, called
 from normkit.targets.vocabulary import Target, target_of
 
 if TYPE_CHECKING:
-    from normkit.codegen.plan import Plan
+    from normkit.codegen.plan import Plan, Program
     from normkit.norm import Norm
     from normkit.polar.schedule import Schedule
 
@@ -97,7 +97,12 @@ def codegen(
 
 
 def function(
-    norm: Norm | str, target: str, *, accuracy: float | None = None, lower: float | None = None, exact: bool = False
+    norm: Norm | str | Program,
+    target: str,
+    *,
+    accuracy: float | None = None,
+    lower: float | None = None,
+    exact: bool = False,
 ) -> Callable[[Any], tuple[Any, Any]]:
     """Return the printed function itself, G -> (T, N*(G)), imported from the cache folder; options as in `codegen`.
 
@@ -123,7 +128,7 @@ def function(
 
 @lru_cache(maxsize=256)
 def _function(
-    norm: Norm | str, target: str, accuracy: float | None, lower: float | None, exact: bool
+    norm: Norm | str | Program, target: str, accuracy: float | None, lower: float | None, exact: bool
 ) -> Callable[[Any], tuple[Any, Any]]:
     made, found = program(norm), target_of(target)
     if find_spec(found.name) is None:

@@ -78,9 +78,9 @@ def near(found: Any, expected: Any, rtol: float = 1e-6, atol: float = 1e-6) -> N
     jax.tree.map(lambda x, y: np.testing.assert_allclose(np.asarray(x), y, rtol, atol), found, expected)
 
 
-def both(norm: Any, rtol: float = 1e-6, **options: Any) -> None:
+def both(norm: Any, rtol: float = 1e-6, via: Any = "callback", **options: Any) -> None:
     options = {"lr": 0.02, "accuracy": None, **options}
-    near(run(steepest_descent(norm, **options)), numpy_run(Numpy(norm, **options)), rtol)
+    near(run(steepest_descent(norm, via=via, **options)), numpy_run(Numpy(norm, **options)), rtol, rtol)
 
 
 # --- the same steps as the NumPy optimizer ----------------------------------------------------------------------------
@@ -104,7 +104,7 @@ def test_a_norm_of_the_whole_model(outer: str, convention: str) -> None:
     both(nk.Modular(NAMES, outer=outer, scales={"a": 2}), convention=convention, momentum=0.5, weight_decay=0.1)
 
 
-@pytest.mark.parametrize(
+CONVENTIONS = pytest.mark.parametrize(
     "convention",
     [
         pytest.param(nk.LMO(2.0), id="lmo"),
@@ -114,6 +114,9 @@ def test_a_norm_of_the_whole_model(outer: str, convention: str) -> None:
         pytest.param(nk.LayerwiseSmooth(1.0, {"a": 0.5, "deep/b": 1.0, "deep/c": 2.0}), id="layerwise"),
     ],
 )
+
+
+@CONVENTIONS
 def test_conventions_as_objects(convention: nk.Convention) -> None:
     both(nk.Modular(NAMES, outer="l2"), convention=convention, momentum=0.9)
 
@@ -166,6 +169,75 @@ def test_double_precision() -> None:
         found = run(steepest_descent("rms->rms", **options), start, gradients)
         assert found["a"].dtype == np.float64
         near(found, numpy_run(Numpy("rms->rms", **options), start, gradients), 1e-12, 1e-12)
+
+
+# --- the maps in JAX --------------------------------------------------------------------------------------------------
+
+
+def test_printed_maps_of_every_leaf() -> None:
+    both("rows(linf, l2)", 2e-6, via="jax", momentum=0.9, weight_decay=0.1)
+    both("rms->rms", 2e-6, via="jax", momentum=0.9, weight_decay=0.1)
+
+
+@CONVENTIONS
+def test_printed_maps_of_the_whole_model(convention: nk.Convention) -> None:
+    norm = nk.Modular(NAMES, outer="l2", scales={"a": 2})
+    both(norm, 2e-6, via="jax", convention=convention, momentum=0.9)
+    optimizer = steepest_descent(norm, lr=0.1, via="jax", convention=convention)
+    assert "callback" not in str(jax.make_jaxpr(optimizer.update)(START, optimizer.init(START), START))
+
+
+@pytest.mark.parametrize("outer", ["linf", "l1"])
+def test_printed_maps_under_outer_norms(outer: str) -> None:
+    both(nk.Modular(NAMES, outer=outer, scales={"a": 2}), 2e-6, via="jax", convention="sharp")
+
+
+def test_printed_maps_to_an_accuracy() -> None:
+    g = {"w": np.linalg.qr(drawn((40, 30)))[0].astype(np.float32) * np.linspace(0.1, 1, 30, dtype=np.float32)}
+    found, _ = (up := scale_by_dualize("spectral", accuracy=0.05, via="jax")).update(g, up.init(g))
+    away = np.linalg.norm(np.asarray(found["w"]) - nk.dualize("spectral", g["w"])) / np.sqrt(30)
+    assert 1e-3 < away < 0.1
+
+
+def test_printed_maps_of_a_bad_gradient_are_nan() -> None:
+    """The entry that is sorted out by the norm counts, too."""
+    optimizer = steepest_descent(nk.Modular({"a": "max", "b": "dual(topk(1))"}), lr=0.1, via="jax")
+    g = {"a": START["a"], "b": np.array([np.nan, 1.0, 2.0], np.float32)}
+    updates, _ = optimizer.update(g, optimizer.init(g))
+    assert all(bool(jnp.isnan(u).all()) for u in jax.tree.leaves(updates))
+
+
+def test_printed_maps_in_double_precision() -> None:
+    with jax.enable_x64(True):
+        g = {"w": START["a"].astype(np.float64)}
+        found, _ = (up := scale_by_dualize("rms->rms", accuracy=None, via="jax")).update(g, up.init(g))
+        np.testing.assert_allclose(np.asarray(found["w"]), nk.dualize("rms->rms", g["w"]), rtol=1e-12)
+
+
+def test_auto_is_the_callback_on_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    def text(spec: str, via: Any) -> str:
+        optimizer = steepest_descent(spec, lr=0.1, via=via)
+        return str(jax.make_jaxpr(optimizer.update)(START, optimizer.init(START)))
+
+    assert "callback" in text("max", "auto")
+    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
+    assert "callback" not in text("max", "auto")
+    assert "callback" in text("max", "callback")
+
+
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        pytest.param({"accuracy": jnp.float32(0.1)}, "static_args=.*or leave it to via='callback'", id="accuracy"),
+        pytest.param({"weight_decay": SpectralClipped(0.1)}, "SpectralClipped.* has no JAX form", id="clipped"),
+    ],
+)
+def test_what_has_no_printed_map(options: dict[str, Any], message: str) -> None:
+    optimizer = steepest_descent("max", lr=0.1, via="jax", **options)
+    with pytest.raises(nk.ParameterError, match=message):
+        optimizer.update(START, optimizer.init(START), START)
+    with pytest.raises(nk.ParameterError, match="unknown via 'gpu'; known: 'auto', 'callback', 'jax'"):
+        steepest_descent("max", lr=0.1, via="gpu")  # type: ignore[arg-type]
 
 
 # --- formulas written out ---------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""One step of a pytree: momentum and decay where its leaves are, the maps where `steps` computes them."""
+"""One step of a pytree: momentum and decay in JAX, around the maps."""
 
 from __future__ import annotations
 
@@ -18,9 +18,10 @@ from normkit.optim.decay import Decay
 from normkit.optim.momentum import Linear
 from normkit.optim.stage import wide
 from normkit.programs import product
-from normkit.pytrees.host import Steps, call
+from normkit.pytrees.host import Steps
 from normkit.pytrees.layouts import whole
 from normkit.pytrees.leaves import Leaves, check, leaves, same
+from normkit.pytrees.printed import moved
 
 Arrays = tuple[Any, ...]
 
@@ -50,6 +51,8 @@ class Descent:
         The learning rate as a function of the count.
     accuracy : (float or None, array or None)
         What orthogonalization may miss, in one of the two.
+    via : {"auto", "callback", "jax"}
+        Where the maps are computed.
     """
 
     norm: Norm | str
@@ -59,6 +62,7 @@ class Descent:
     momentum: Linear | None
     decay: Decay | None
     accuracy: tuple[float | None, Any]
+    via: str
 
     # --- what optax calls -------------------------------------------------------------------------------------------
 
@@ -81,11 +85,11 @@ class Descent:
         weights = self._weights(found, params)
         count, lr = state.count + 1, self.rate(state.count)
         directions, kept = self._directions(found, weights, state, count)
-        moved = directions if blocks is None else self._steps(blocks, found, directions, lr, weights)
+        steps = directions if blocks is None else self._steps(blocks, found, directions, lr, weights)
         if weights is not None:
             lost = self.convention.shrink * lr + (0.0 if self.decay is None else self.decay.shrink(lr))
-            moved = tuple(step - lost * w for step, w in zip(moved, weights, strict=True))
-        back = (step.astype(g.dtype) for step, g in zip(moved, found.arrays, strict=True))
+            steps = tuple(step - lost * w for step, w in zip(steps, weights, strict=True))
+        back = (step.astype(g.dtype) for step, g in zip(steps, found.arrays, strict=True))
         return found.back(back), SteepestDescentState(count, kept)
 
     # --- its parts --------------------------------------------------------------------------------------------------
@@ -125,7 +129,7 @@ class Descent:
     def _steps(self, blocks: Product, found: Leaves, directions: Arrays, lr: Any, weights: Arrays | None) -> Arrays:
         exact, traced = self.accuracy
         steps = Steps(blocks, found.names, exact, self.convention, self._capped)
-        return call(steps, directions, lr, traced, weights if self._capped else None)
+        return moved(self.via, steps, directions, lr, traced, weights if self._capped else None)
 
 
 def fitting(norm: Norm | str, layout: str, found: Leaves) -> Product | None:

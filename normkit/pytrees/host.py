@@ -70,14 +70,15 @@ class Steps:
         number = float(lr)
         enough = self.accuracy if accuracy is None else float(accuracy)
         directions = dict(zip(self.names, given, strict=True))
-        made, _ = blockwise.run(self.product, directions, lambda of: self._lengths(of) * number, accuracy=enough)
+        made, _ = blockwise.run(self.product, directions, lambda of: self.lengths(of) * number, accuracy=enough)
         if self.decay is not None:
             for name, w in zip(self.names, weights, strict=True):
                 extra = self.decay.extra(w, number)
                 made[name] = made[name] if extra is None else made[name] + extra
         return tuple(made[name] for name in self.names)
 
-    def _lengths(self, of: blockwise.Measured) -> Any:
+    def lengths(self, of: blockwise.Measured) -> Any:
+        """Return the lengths of the blocks by the convention, or their shares."""
         return of.shares if self.convention is None else self.convention.lengths(of, self.product.names)
 
 
