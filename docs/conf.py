@@ -1,6 +1,7 @@
 """Sphinx configuration; build with `sphinx-build -W -n docs OUT`."""
 
 import tomllib
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ release = version = metadata["version"]
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 autodoc_typehints = "none"
 autodoc_member_order = "bysource"
+autodoc_mock_imports = [name for name in ("jax", "optax") if find_spec(name) is None]  # an extra: not everywhere
 napoleon_google_docstring = False
 napoleon_use_ivar = True
 # types in docstrings are words of mathematics, not names to link

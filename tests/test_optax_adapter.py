@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import doctest
+import importlib
 import os
 import subprocess
 import sys
@@ -575,6 +577,12 @@ def test_without_jax_the_extra_is_named() -> None:
     )
     made = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "pip install 'normkit[jax]'" in made.stdout
+
+
+@pytest.mark.parametrize("module", ["normkit.optax", "normkit.pytrees.layouts"])
+def test_examples_run(module: str) -> None:
+    result = doctest.testmod(importlib.import_module(module))
+    assert result.attempted and not result.failed
 
 
 # --- rules ------------------------------------------------------------------------------------------------------------
