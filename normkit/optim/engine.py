@@ -35,7 +35,8 @@ class Moved:
     """What a watcher sees of a stack of arrays before their weights change.
 
     `maps` are the dualize maps t_l of the directions. What is added to decayed weights is lengths_l / s_l times
-    t_l: the lengths are signed, in the scaled norms, and times the learning rate. `dual_norms` are d_l.
+    t_l: the lengths are signed, in the scaled norms, and times the learning rate. `dual_norms` are d_l. An array with a
+    pipeline has no norm: the map is its direction U, the product None, d_l NaN, and the length minus its learning rate.
     """
 
     names: tuple[str, ...]
@@ -43,7 +44,7 @@ class Moved:
     maps: Sequence[Array]
     lengths: NDArray[np.float64]
     dual_norms: NDArray[np.float64]
-    product: Product
+    product: Product | None
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,8 @@ class Clock:
         (name, weights) to the loss with these weights in place of that array.
     watch : callable, optional
         Called with every `Moved`.
+    ages : mapping, optional
+        The step of single arrays, where some have been left out of earlier ones.
     """
 
     step: int
@@ -72,6 +75,11 @@ class Clock:
     loss: float | None = None
     loss_at: Callable[[str, Array], float] | None = None
     watch: Callable[[Moved], None] | None = None
+    ages: Mapping[str, int] | None = None
+
+    def age(self, name: str) -> int:
+        """Return the step of an array: 1 when it is stepped for the first time."""
+        return self.step if self.ages is None else self.ages.get(name, self.step)
 
 
 @dataclass(frozen=True)
@@ -95,11 +103,13 @@ def advance(method: Method, clock: Clock, arrays: Arrays) -> None:
         If arrays are missing, unknown, of other shapes than each other or than their norms take, or not finite; then
         nothing was changed.
     """
-    check_rate_of(clock)
-    check(method, arrays)
-    check_parts(method, clock, arrays)
+    check(method, clock, arrays)
+    carry_out(method, clock, arrays)
+
+
+def carry_out(method: Method, clock: Clock, arrays: Arrays) -> None:
+    """Carry out one step that `check` has passed."""
     if method.product is not None:
-        blockwise.check_duals(method.product)
         named = take(method.product, {name: arrays.gradients[name] for name in method.product.names}, "the gradient")
         everything = [list(range(len(method.product.names)))]
         for places in stacks(method.product, named) if method.apart else everything:
@@ -114,7 +124,16 @@ def check_rate_of(clock: Clock) -> None:
         raise ParameterError(f"the learning rate must be finite and not negative; got {clock.lr!r}")
 
 
-def check(method: Method, arrays: Arrays) -> None:
+def check(method: Method, clock: Clock, arrays: Arrays) -> None:
+    """Raise for what `advance` refuses; several methods can be checked before one of them is carried out."""
+    check_rate_of(clock)
+    check_arrays(method, arrays)
+    check_parts(method, clock, arrays)
+    if method.product is not None:
+        blockwise.check_duals(method.product)
+
+
+def check_arrays(method: Method, arrays: Arrays) -> None:
     """Raise unless weights and gradients of all arrays that move are there, fit each other and are finite."""
     for what, given in (("the weights", arrays.weights), ("the gradients", arrays.gradients)):
         missing = [name for name in method.names if name not in given]
@@ -145,10 +164,10 @@ def check_parts(method: Method, clock: Clock, arrays: Arrays) -> None:
 def finite(array: Array, what: str) -> None:
     """Raise `NonFiniteError` with the index of the first entry that is NaN or infinite."""
     flat = array.reshape(-1) if array.flags.c_contiguous else array
-    step = 1 << 20
+    step = 1 << 20 if isinstance(array, np.ndarray) else max(array.size, 1)
     bad = (not np.isfinite(flat[start : start + step]).all() for start in range(0, len(flat) if flat.ndim else 0, step))
     if any(bad) or (flat.ndim == 0 and not np.isfinite(flat)):
-        check_finite(np.array([np.nan]), Batch(array[None], ()), what)
+        check_finite(np.array([np.nan]), Batch(np.asarray(array)[None], ()), what)
 
 
 # --- arrays with a norm -----------------------------------------------------------------------------------------------
@@ -179,9 +198,7 @@ def direction(method: Method, clock: Clock, arrays: Arrays, name: str) -> Array:
     u = gradient(method, arrays, name, method.decay)
     if method.momentum is None:
         return u
-    at = _at(method, clock, arrays, name)
-    method.momentum.check(at)
-    return method.momentum.apply(u, Slots(arrays.held.setdefault(name, {})), at)
+    return method.momentum.apply(u, Slots(arrays.held.setdefault(name, {})), _at(method, clock, arrays, name))
 
 
 def gradient(method: Method, arrays: Arrays, name: str, decay: Decay | None) -> Array:
@@ -190,7 +207,7 @@ def gradient(method: Method, arrays: Arrays, name: str, decay: Decay | None) -> 
     if method.maximize:
         g = np.negative(g)
     if decay is not None and decay.pull:
-        g = combine(np.empty(g.shape, g.dtype), 1.0, g, decay.pull, arrays.weights[name])
+        g = combine(np.empty_like(g), 1.0, g, decay.pull, arrays.weights[name])
     return g
 
 
@@ -207,7 +224,7 @@ def _at(method: Method, clock: Clock, arrays: Arrays, name: str) -> At:
     loss_at = clock.loss_at
     return At(
         name,
-        clock.step,
+        clock.age(name),
         clock.lr,
         arrays.weights[name],
         np.negative(previous) if method.maximize and previous is not None else previous,
@@ -226,6 +243,9 @@ def pipe(method: Method, clock: Clock, arrays: Arrays, name: str) -> None:
     u = gradient(method, arrays, name, decay)
     held = arrays.held.setdefault(name, {})
     u = method.pipelines[name].direction(u, held, _at(method, own, arrays, name))
+    if clock.watch is not None:
+        lengths, unknown = np.array([-own.lr]), np.full(1, np.nan)
+        clock.watch(Moved((name,), [arrays.gradients[name]], [u], lengths, unknown, None))
     put(decay, own, arrays, name, -own.lr, u)
 
 
@@ -234,7 +254,7 @@ def _decay_and_clock(method: Method, clock: Clock, name: str) -> tuple[Decay | N
     pipeline = method.pipelines.get(name)
     if pipeline is None:
         return method.decay, clock
-    own = replace(clock, lr=pipeline.rate(clock.step, clock.lr))
+    own = replace(clock, lr=pipeline.rate(clock.age(name), clock.lr))
     return method.decay if pipeline.decay is None else pipeline.decay, own
 
 

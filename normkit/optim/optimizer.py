@@ -17,6 +17,7 @@ from normkit.optim.engine import Arrays, Clock, Held, Moved, advance
 from normkit.optim.method import Method, as_convention, as_decay, as_momentum, check_accuracy
 from normkit.optim.momentum import Momentum
 from normkit.optim.pipeline import Pipeline
+from normkit.optim.report import Log, Record, Report
 from normkit.optim.schedules import Schedule, as_schedule, at
 from normkit.programs import product
 
@@ -101,6 +102,8 @@ class SteepestDescent:
         self._held: Held = {}
         self._loaded = False
         self._method: Method | None = None
+        self._record = Record()
+        self._log: Log | None = None
 
     # --- the method -------------------------------------------------------------------------------------------------
 
@@ -196,13 +199,17 @@ class SteepestDescent:
             if self._known(name, given) and name in moving
         }
         targets = self._targets(given, out, moving)
-        clock = Clock(self.steps + 1, at(self.lr, self.steps + 1), *self._besides(given, previous, loss), watch)
+        step, rate = self.steps + 1, at(self.lr, self.steps + 1)
+        record = Record(step, rate, gaps=self._log is not None and self._log.certifies(step))
+        clock = Clock(step, rate, *self._besides(given, previous, loss), _both(record, watch))
         if self._loaded:
             states.check_shapes(self._held, {name: array.shape for name, array in given.items()})
         advance(method, clock, Arrays(given, grads, self._held, targets))
-        self.steps, self._loaded = self.steps + 1, False
+        self.steps, self._record, self._loaded = step, record, False
         for name in given.keys() - moving if out is not None else ():
             targets[name][...] = given[name]
+        if self._log is not None:
+            self._log.write(lambda: record.rows(targets), step)
         return nested(weights, dict(flat(weights, "the weights")) | targets)
 
     def _known(self, name: str, given: Mapping[str, Array]) -> bool:
@@ -227,6 +234,34 @@ class SteepestDescent:
         if not callable(loss):
             return earlier, None if loss is None else float(loss), None
         return earlier, float(loss(given)), lambda name, array: float(loss({**given, name: array}))
+
+    # --- reports ----------------------------------------------------------------------------------------------------
+
+    def report(self, weights: Weights) -> Report:
+        """Return what the last step did, array by array, with the norms of the weights that it returned.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from normkit.optim import SteepestDescent
+        >>> opt = SteepestDescent("rms->rms", lr=0.1)
+        >>> W = opt.step({"w": np.zeros((2, 2))}, {"w": np.diag([3.0, -4.0])})
+        >>> print(opt.report(W))
+        step 1
+        name  norm      lr   dual norm  norm of W  share  update rms  gap
+        w     rms->rms  0.1  7          0.1        1      0.07071     -
+        """
+        return Report(self.steps, self._record.rows(dict(flat(weights, "the weights"))))
+
+    def log_to(self, path: str, *, every: int = 1, certify_every: int | None = None) -> None:
+        """Append what every `every`-th step did to a CSV file, and certify every `certify_every`-th.
+
+        Raises
+        ------
+        FileError
+            If the file cannot be written, or is there with other columns.
+        """
+        self._log = Log(path, every, certify_every)
 
     # --- state ------------------------------------------------------------------------------------------------------
 
@@ -257,3 +292,15 @@ class SteepestDescent:
         parts = [f"{str(self.norm)!r}", f"convention={self.convention}", f"lr={self.lr}"]
         parts += [f"{name}={value}" for name in ("momentum", "weight_decay") if (value := getattr(self, name))]
         return f"SteepestDescent({', '.join(parts)})"
+
+
+def _both(record: Record, watch: Callable[[Moved], None] | None) -> Callable[[Moved], None]:
+    """Return a watcher that calls a record and, if there is one, another watcher."""
+    if watch is None:
+        return record
+
+    def both(moved: Moved) -> None:
+        record(moved)
+        watch(moved)
+
+    return both

@@ -45,7 +45,7 @@ class Adam(Stage):
     def apply(self, u: Array, slots: Slots, at: At) -> Array:
         """Average in, and divide."""
         mean, square = slots.zeros("mean", u), slots.zeros("square", u)
-        made = np.empty(u.shape, mean.dtype)
+        made = np.empty_like(mean)
         first, second = 1.0 - self.beta1**at.step, math.sqrt(1.0 - self.beta2**at.step)
         for into, m, v, of in chunks(made, mean, square, u):
             of = of.astype(mean.dtype, copy=False)
