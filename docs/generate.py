@@ -16,6 +16,7 @@ import numpy as np
 
 import normkit as nk
 from normkit.references import REFERENCES
+from normkit.rosetta import tables
 
 HERE = Path(__file__).parent
 NOTE = "<!-- Written by docs/generate.py; do not edit. -->\n"
@@ -112,11 +113,22 @@ def references() -> Iterator[str]:
         yield f"`{key}`\n: {text}\n"
 
 
+def conventions() -> Iterator[str]:
+    """Yield the page of other libraries' conventions, with the tables that the code has."""
+    text = (HERE / "conventions.md").read_text("utf-8")
+    before, _, rest = text.partition("<!-- rosetta -->\n")
+    after = rest.partition("<!-- /rosetta -->")[2]
+    yield f"{before}<!-- rosetta -->\n"
+    yield from tables()
+    yield f"<!-- /rosetta -->{after}"
+
+
 PAGES: dict[str, Callable[[], Iterator[str]]] = {
     "catalogue.md": catalogue,
     "cli.md": cli,
     "api.md": api,
     "references.md": references,
+    "conventions.md": conventions,
 }
 
 

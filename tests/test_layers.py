@@ -91,7 +91,13 @@ FLOORS: dict[str, tuple[str, int]] = {
     "optim": ("bridge", 9),
     "studies": ("bridge", 10),
     "pytrees": ("bridge", 9),
+    "rosetta": ("bridge", 8),
     "torch": ("bridge", 10),
+    "torch_groups": ("bridge", 10),
+    "torch_modules": ("bridge", 10),
+    "torch_state": ("bridge", 10),
+    "torch_tensors": ("bridge", 10),
+    "torch_views": ("bridge", 10),
     "optax": ("bridge", 10),
     "cli": ("bridge", 11),
     "__main__": ("bridge", 12),
@@ -217,6 +223,13 @@ def test_dynamic_imports_are_the_known_ones() -> None:
         and not isinstance(node.args[0], ast.Constant)
     }
     assert computed <= allowed
+
+
+def test_only_the_adapters_know_other_frameworks() -> None:
+    """`foreign` finds the library of an array among those that are loaded, so that nothing else has to import one."""
+    theirs = ("normkit.torch", "normkit.optax", "normkit.pytrees", "normkit.targets.words")
+    users = {module for module, target in EDGES if target.split(".")[0] in ("torch", "jax", "optax")}
+    assert {module for module in users if not module.startswith(theirs)} == set()
 
 
 def test_the_layer_test_sees_a_wrong_import() -> None:

@@ -9,6 +9,8 @@ stages/        what those are made of
 named.py       pipelines by name
 recipes/       published optimizers by name
 state.py       saved and restored bit for bit
+report.py       what a step did, as a table and as a CSV file
+translation.py  options of other libraries' optimizers
 """
 
 from __future__ import annotations
@@ -28,6 +30,7 @@ _WHERE = {
     "normkit.optim.stages.scales": ["MatchRMS", "Standardize", "Sinkhorn"],
     "normkit.optim.stages.specmuon": ["SpecMuonA", "SpecMuonB"],
     "normkit.optim.named": ["pipeline_named", "PIPELINES"],
+    "normkit.optim.translation": ["from_config"],
 }
 _MODULES = ("recipes", "schedules")
 """Modules that are reached as attributes, too."""
