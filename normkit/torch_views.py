@@ -9,7 +9,8 @@ import numpy as np
 import torch
 
 from normkit.codegen.plan import Program
-from normkit.errors import DTypeError, ParameterError
+from normkit.errors import DTypeError, NoClosedForm, ParameterError
+from normkit.standalone import function
 from normkit.torch_tensors import Dualize, Tensor, numpy_dtype, through_cpu
 
 PATHS = ("auto", "numpy", "torch")
@@ -53,10 +54,20 @@ class NumPyViews:
             torch.autograd.graph.increment_version(tensor)
 
 
+def printed(program: Program, accuracy: float | None) -> Dualize:
+    """Return the dualize map of a norm as it is printed for torch, or by way of the CPU where it is not printed."""
+    try:
+        if accuracy is None:
+            return function(program, "torch", exact=True)
+        return function(program, "torch", accuracy=accuracy)
+    except NoClosedForm:
+        return through_cpu(program, accuracy)
+
+
 class TensorViews:
     """Tensors on any device; `maps` computes dualize maps there."""
 
-    def __init__(self, maps: Callable[[Program, float | None], Dualize] = through_cpu) -> None:
+    def __init__(self, maps: Callable[[Program, float | None], Dualize] = printed) -> None:
         self.maps = maps
 
     def array(self, tensor: torch.Tensor) -> Any:

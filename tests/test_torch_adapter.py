@@ -262,6 +262,18 @@ def test_maps_can_be_computed_by_torch() -> None:
     assert np.allclose(torch.stack(held).numpy(), wanted, atol=1e-6)
 
 
+@pytest.mark.parametrize("printable", [True, False], ids=["printed", "not printed"])
+def test_maps_are_printed_for_torch_or_go_through_the_cpu(printable: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*args: Any, **options: Any) -> Any:
+        raise nk.NoClosedForm("not printed")
+
+    def unused(*args: Any, **options: Any) -> Any:
+        raise AssertionError("the CPU was asked")
+
+    monkeypatch.setattr(torch_views, *(("through_cpu", unused) if printable else ("function", refuse)))
+    assert differs_from_svd("torch") < 1e-9
+
+
 # --- parameters -------------------------------------------------------------------------------------------------------
 
 
