@@ -123,10 +123,10 @@ def _axes(count: int) -> str:
 
 
 def groups(product: Product, named: Named) -> Iterator[list[int]]:
-    """Yield the places of arrays that share norm, shape, dtype and device."""
+    """Yield the places of arrays that share norm, shape, dtype and device (which arrays traced by JAX do not have)."""
     found: dict[Any, list[int]] = {}
     for place, (kind, array) in enumerate(zip(product.kinds, named.arrays, strict=True)):
-        found.setdefault((kind, array.shape, array.dtype, array.device), []).append(place)
+        found.setdefault((kind, array.shape, array.dtype, getattr(array, "device", None)), []).append(place)
     yield from found.values()
 
 

@@ -227,7 +227,13 @@ def test_dynamic_imports_are_the_known_ones() -> None:
 
 def test_only_the_adapters_know_other_frameworks() -> None:
     """`foreign` finds the library of an array among those that are loaded, so that nothing else has to import one."""
-    theirs = ("normkit.torch", "normkit.optax", "normkit.pytrees", "normkit.targets.words")
+    theirs = (
+        "normkit.torch",
+        "normkit.optax",
+        "normkit.pytrees",
+        "normkit.targets.words",
+        "normkit.checkpoint.pickled",
+    )
     users = {module for module, target in EDGES if target.split(".")[0] in ("torch", "jax", "optax")}
     assert {module for module in users if not module.startswith(theirs)} == set()
 
