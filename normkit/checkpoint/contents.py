@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from math import prod
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from normkit.formats import stored_dtype
 
 Array = NDArray[Any]
 
@@ -40,10 +43,27 @@ class Entry:
     file: Path
     start: int = 0
 
+    @classmethod
+    def of(cls, name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Entry:
+        """Return what is known of an array that is nowhere yet."""
+        return cls(name, shape, dtype.name, dtype.itemsize * prod(shape), Path())
+
     @property
     def raw(self) -> bool:
         """Whether NumPy has no such dtype."""
         return self.dtype[:1].isupper()
+
+    @property
+    def like(self) -> Array:
+        """Zeros of its shape and dtype (bytes, if it is `raw`) that take no memory: what can be known of it unread.
+
+        Raises
+        ------
+        MissingExtra
+            For bfloat16 without ml_dtypes.
+        """
+        dtype = stored_dtype("BF16") if self.dtype == "bfloat16" else np.dtype(np.uint8 if self.raw else self.dtype)
+        return np.broadcast_to(np.zeros((), dtype), self.shape)
 
 
 @dataclass(frozen=True)
@@ -80,6 +100,9 @@ class Checkpoint(Mapping[str, Array]):
     def __getitem__(self, name: str) -> Array:
         return self.read(self.entries[name])
 
+    def __contains__(self, name: object) -> bool:
+        return name in self.entries
+
     def __iter__(self) -> Iterator[str]:
         return iter(self.entries)
 
@@ -90,6 +113,13 @@ class Checkpoint(Mapping[str, Array]):
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """The shape of every array, by name."""
         return {name: entry.shape for name, entry in self.entries.items()}
+
+    @property
+    def counts(self) -> frozenset[str]:
+        """The names of the arrays of integers or truth values: counters and masks, which no update moves."""
+        return frozenset(
+            name for name, entry in self.entries.items() if not entry.raw and entry.like.dtype.kind in "iub"
+        )
 
     @property
     def files(self) -> tuple[Path, ...]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -68,8 +67,3 @@ class Journal:
     def _append(self, line: dict[str, Any]) -> None:
         self.stream.write(json.dumps(line).encode() + b"\n")
         self.stream.flush()
-
-    def remove(self) -> None:
-        """Remove the journal."""
-        with contextlib.suppress(OSError):
-            os.unlink(self.path)

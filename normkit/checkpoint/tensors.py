@@ -1,4 +1,4 @@
-"""Tensor files under way: hidden ``.part`` files whose head is there, which take arrays in any order."""
+"""Tensor files under way: hidden ``.part`` files whose head is there, which take arrays in any order, and again."""
 
 from __future__ import annotations
 
@@ -12,14 +12,22 @@ from normkit.checkpoint.contents import Array, Entry, bytes_of
 from normkit.checkpoint.journal import Journal
 from normkit.checkpoint.safetensors import layout, read
 from normkit.checkpoint.writer import Writer
-from normkit.files import mode, replacing
+from normkit.errors import FileError
 
 
 class Part:
-    """A file of tensors under way: its head is there, and room for all arrays."""
+    """A file of tensors under way: its head is there, and room for all arrays; `passing` if it has no place to take."""
 
-    def __init__(self, place: Path, entries: Iterable[Entry], metadata: Mapping[str, str]) -> None:
-        self.place, self.path = place, place.parent / f".{place.name}.part"
+    def __init__(
+        self,
+        place: Path,
+        entries: Iterable[Entry],
+        metadata: Mapping[str, str],
+        *,
+        mark: str = "",
+        passing: bool = False,
+    ) -> None:
+        self.place, self.path, self.passing = place, place.parent / f".{place.name}{mark}.part", passing
         self.head, self.entries = layout(self.path, entries, metadata)
         self.size = len(self.head) + sum(entry.size for entry in self.entries.values())
 
@@ -43,6 +51,8 @@ class TensorWriter(Writer):
 
     def __init__(self, parts: list[Part], journal: Journal) -> None:
         super().__init__({name: entry for part in parts for name, entry in part.entries.items()})
+        if len(self.entries) < sum(len(part.entries) for part in parts):
+            raise FileError("two files that are written together have an array of the same name; rename one of them")
         self.parts, self.journal = parts, journal
         if journal.lines and all(part.is_whole() for part in parts):
             self.done = {
@@ -65,18 +75,21 @@ class TensorWriter(Writer):
                 at += stream.write(data[at:])
         self.journal.add(entry.name, zlib.crc32(data), note)
 
-    def commit(self, index: Path | None, said: bytes) -> None:
-        """Let all files take their places; last an index that says so."""
-        for part in self.parts:
-            os.chmod(part.path, mode(part.place))
-            os.replace(part.path, part.place)
-        if index is not None:
-            with replacing(index) as stream:
-                stream.write(said)
-        self.journal.remove()
+    def read(self, name: str) -> Array:
+        """Return an array that has been written."""
+        return read(self.entries[name])
+
+    @property
+    def moves(self) -> list[tuple[Path, Path]]:
+        """The files that take a place, and their places."""
+        return [(part.path, part.place) for part in self.parts if not part.passing]
+
+    @property
+    def passing(self) -> list[Path]:
+        """The files that are in nobody's way any more when the others have their places."""
+        return [part.path for part in self.parts if part.passing] + [self.journal.path]
 
     def remove(self) -> None:
-        """Leave nothing."""
-        for part in self.parts:
-            part.path.unlink(missing_ok=True)
-        self.journal.remove()
+        """Leave nothing that is under way."""
+        for path in [*(part.path for part in self.parts), self.journal.path]:
+            path.unlink(missing_ok=True)

@@ -25,16 +25,19 @@ def digest(checkpoints: Iterable[Checkpoint], options: Mapping[str, Any]) -> str
 
 
 class Writer(ABC):
-    """Takes the arrays of a checkpoint, in any order, each once.
+    """Takes the arrays of a checkpoint, in any order.
 
     Attributes
     ----------
     done : dict
         The arrays that are there already, with the notes that were written beside them.
+    note : what JSON holds
+        What `places.finish` gives a later run if this one is killed while its files take their places.
     """
 
     def __init__(self, entries: Mapping[str, Entry]) -> None:
         self.entries, self.done = dict(entries), dict[str, Any]()
+        self.note: Any = None
 
     def write(self, name: str, array: Array, note: Any = None) -> None:
         """Write an array; `note` (what JSON holds) comes back as ``done[name]`` if a later run goes on.
@@ -56,6 +59,10 @@ class Writer(ABC):
 
     @abstractmethod
     def _put(self, entry: Entry, array: Array, note: Any) -> None: ...
+
+    @abstractmethod
+    def read(self, name: str) -> Array:
+        """Return an array that has been written to a file of tensors."""
 
     def finish(self) -> None:
         """Raise `FileError` unless all arrays are there."""
