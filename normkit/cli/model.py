@@ -48,7 +48,7 @@ def inspect(weights: str, rules: str, grads: str | None, backend: str, as_json: 
 
     find(backend)
     held, chosen = open_checkpoint(weights), Rules.find(rules)
-    made = chosen.assign(held.shapes, held.aliases)
+    made = chosen.assign(held.shapes, held.aliases, held.counts)
     gradients = open_checkpoint(grads) if grads is not None else None
     if gradients is not None:
         made.check_gradients(gradients.shapes, str(grads))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from normkit.modular.rules import Rules
 
 
-def assign(rules: Rules, arrays: Mapping[str, Any], aliases: Mapping[str, str]) -> Assignment:
+def assign(
+    rules: Rules, arrays: Mapping[str, Any], aliases: Mapping[str, str], still: Container[str] = ()
+) -> Assignment:
     """Return what rules give to arrays; see `Rules.assign`."""
     given = dict(flat(arrays, "the arrays of a model"))
     if not given:
@@ -29,8 +31,8 @@ def assign(rules: Rules, arrays: Mapping[str, Any], aliases: Mapping[str, str]) 
     same = {**same_arrays(given), **aliases}
     same.update({name: str(rules.rules[at].tie) for name, at in found.items() if rules.rules[at].tie is not None})
     _check_same(same, shapes, rules)
-    _check_covered(rules, shapes, found, same)
-    made = tuple(_assigned(rules, name, shapes[name], found.get(name), same.get(name)) for name in given)
+    _check_covered(rules, shapes, found, {name for name in given if name in same or name in still})
+    made = tuple(_assigned(rules, name, shapes[name], found.get(name), same.get(name), name in still) for name in given)
     _check_shapes(made)
     return Assignment(_weighed(rules, made), rules.outer)
 
@@ -58,9 +60,9 @@ def _check_same(same: Mapping[str, str], shapes: Mapping[str, Shape], rules: Rul
 
 
 def _check_covered(
-    rules: Rules, shapes: Mapping[str, Shape], found: Mapping[str, int], same: Mapping[str, str]
+    rules: Rules, shapes: Mapping[str, Shape], found: Mapping[str, int], without: Container[str]
 ) -> None:
-    bare = [f"{name!r} {shape}" for name, shape in shapes.items() if name not in found and name not in same]
+    bare = [f"{name!r} {shape}" for name, shape in shapes.items() if name not in found and name not in without]
     if bare:
         raise ParameterError(
             f"{rules.source}: no rule covers {', '.join(bare)}. Write one (update = 'frozen' leaves alone)"
@@ -73,11 +75,11 @@ def _check_covered(
         raise ParameterError(f"{', '.join(one.where for one in idle)}: covers no array of the model{why}")
 
 
-def _assigned(rules: Rules, name: str, shape: Shape, at: int | None, same_as: str | None) -> Assigned:
+def _assigned(rules: Rules, name: str, shape: Shape, at: int | None, same_as: str | None, still: bool) -> Assigned:
     one = None if at is None else rules.rules[at]
-    if one is None or same_as is not None:
+    if same_as is not None:
         return Assigned(name, shape, one, at, same_as=same_as)
-    if one.frozen:
+    if one is None or one.frozen or still:
         return Assigned(name, shape, one, at, frozen=True)
     return Assigned(name, shape, one, at, one.spec, Fraction(1), one.update, one.options)
 

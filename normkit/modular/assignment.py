@@ -31,7 +31,7 @@ class Assigned:
     name, shape
         Of the array.
     rule : Rule or None
-        The rule that covers it; None for another name of an array.
+        The rule that covers it; None for another name of an array, or an array of integers that needs none.
     index : int or None
         The place of the rule, from 0.
     spec : str or None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
@@ -135,7 +135,9 @@ class Rules:
             raise ParameterError(f'{source}: there is no rule; write [[rule]] tables, or a base such as base = "muon"')
         return cls(made + (base.rules if base else ()), outer, source, names)
 
-    def assign(self, arrays: Mapping[str, Any], aliases: Mapping[str, str] | None = None) -> Assignment:
+    def assign(
+        self, arrays: Mapping[str, Any], aliases: Mapping[str, str] | None = None, still: Container[str] = ()
+    ) -> Assignment:
         """Return what every array of a model gets.
 
         Parameters
@@ -145,6 +147,8 @@ class Rules:
             ``/``. Arrays of NumPy or torch that are one array in memory are one array under several names.
         aliases : mapping of str to str, optional
             Names that are known to be other names of an array.
+        still : container of str
+            Names of arrays that are left alone whatever the rules say, such as those of integers.
 
         Raises
         ------
@@ -156,7 +160,7 @@ class Rules:
         """
         from normkit.modular.assign import assign
 
-        return assign(self, arrays, aliases or {})
+        return assign(self, arrays, aliases or {}, still)
 
 
 def _text(path: str | Path) -> str:
