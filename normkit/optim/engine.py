@@ -22,7 +22,7 @@ from normkit.named import stacks, take
 from normkit.names import listed
 from normkit.optim.decay import Decay
 from normkit.optim.method import Method
-from normkit.optim.stage import HALF, At, Slots, combine
+from normkit.optim.stage import HALF, At, Room, Slots, combine
 
 Held = MutableMapping[str, dict[str, Array]]
 """The arrays that are kept from step to step: by the name of the weights, then by slot."""
@@ -67,6 +67,8 @@ class Clock:
         Called with every `Moved`.
     ages : mapping, optional
         The step of single arrays, where some have been left out of earlier ones.
+    directed : callable, optional
+        Called with names when all that is kept for them has changed, but for the float32 weights behind half precision.
     """
 
     step: int
@@ -80,6 +82,8 @@ class Clock:
     def age(self, name: str) -> int:
         """Return the step of an array: 1 when it is stepped for the first time."""
         return self.step if self.ages is None else self.ages.get(name, self.step)
+
+    directed: Callable[[Sequence[str]], None] | None = None
 
 
 @dataclass(frozen=True)
@@ -177,20 +181,36 @@ def move(
     method: Method, clock: Clock, arrays: Arrays, part: Product, lengths: NDArray[np.float64] | None = None
 ) -> None:
     """Step the arrays of a part of the norm, by the convention or by given lengths of the dualize maps."""
-    directions = {name: direction(method, clock, arrays, name) for name in part.names}
-    scales = np.array(part.scales)
-    # The maps come back as they are: their lengths are multiplied in where they are added to the weights.
-    maps, measured = blockwise.run(
-        part, directions, lambda of: scales, accuracy=method.accuracy, backend=method.backend
-    )
+    directions = directed(method, clock, arrays, part)
+    maps, measured = mapped(method, part, directions)
     asked = method.convention.lengths(measured, part.names) if lengths is None else lengths
     used = np.asarray(asked * clock.lr)
     if clock.watch is not None:
         made = [maps[name] for name in part.names]
         clock.watch(Moved(part.names, list(directions.values()), made, used, measured.dual_norms, part))
+    directions.clear()  # there may be no room for them beside the weights
     shrink = method.convention.shrink * clock.lr
-    for name, factor in zip(part.names, (used / scales).tolist(), strict=True):
+    for name, factor in zip(part.names, (used / np.array(part.scales)).tolist(), strict=True):
         put(method.decay, clock, arrays, name, factor, maps.pop(name), shrink)
+
+
+def directed(method: Method, clock: Clock, arrays: Arrays, part: Product) -> dict[str, Array]:
+    """Return U of the arrays of a part of the norm, and keep what their momentum keeps."""
+    made = {name: direction(method, clock, arrays, name) for name in part.names}
+    if clock.directed is not None:
+        clock.directed(part.names)
+    return made
+
+
+def mapped(
+    method: Method, part: Product, directions: Mapping[str, Array]
+) -> tuple[dict[str, Array], blockwise.Measured]:
+    """Return the dualize maps, of length 1, and what was measured on the way.
+
+    Their lengths are multiplied in where they are added to the weights.
+    """
+    scales = np.array(part.scales)
+    return blockwise.run(part, directions, lambda of: scales, accuracy=method.accuracy, backend=method.backend)
 
 
 def direction(method: Method, clock: Clock, arrays: Arrays, name: str) -> Array:
@@ -226,7 +246,7 @@ def _at(method: Method, clock: Clock, arrays: Arrays, name: str) -> At:
         name,
         clock.age(name),
         clock.lr,
-        arrays.weights[name],
+        lambda: arrays.weights[name],
         np.negative(previous) if method.maximize and previous is not None else previous,
         clock.loss,
         None if loss_at is None else lambda weights: loss_at(name, weights),
@@ -246,6 +266,8 @@ def pipe(method: Method, clock: Clock, arrays: Arrays, name: str) -> None:
     if clock.watch is not None:
         lengths, unknown = np.array([-own.lr]), np.full(1, np.nan)
         clock.watch(Moved((name,), [arrays.gradients[name]], [u], lengths, unknown, None))
+    if clock.directed is not None:
+        clock.directed((name,))
     put(decay, own, arrays, name, -own.lr, u)
 
 
@@ -283,6 +305,13 @@ def put(
         combine(into, 1.0, into, 1.0, extra)
     if into is not target:
         target[...] = into
+
+
+def keeps(method: Method, name: str, weights: np.dtype[Any], gradient: Array) -> dict[str, Room]:
+    """Return what is kept for an array after a step; of its gradient, shape and dtype count."""
+    part = method.pipelines.get(name) or method.momentum
+    rooms = {} if part is None else part.keeps(gradient.shape, gradient.dtype)
+    return {**rooms, MASTER: (gradient.shape, np.dtype(np.float32))} if weights.name in HALF else rooms
 
 
 def entries(held: Held) -> Iterator[tuple[str, str, Array]]:

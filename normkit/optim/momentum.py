@@ -17,11 +17,15 @@ import numpy as np
 
 from normkit.arrays import Array
 from normkit.errors import ParameterError
-from normkit.optim.stage import At, Slots, Stage, combine, wide
+from normkit.optim.stage import At, Room, Slots, Stage, combine, wide
 
 
 class Momentum(Stage):
     """A stage that a norm's dualize map follows."""
+
+    def keeps(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> dict[str, Room]:
+        """Return that of B, as of most forms."""
+        return {"momentum": (shape, wide(dtype))}
 
 
 @dataclass(frozen=True)
@@ -112,6 +116,10 @@ class HeavyBall(Linear):
         later = 1.0 - first
         of_kept, of_new = (self.beta, 1.0) if self.nesterov else (1.0, 0.0)
         return Mixing(self.beta * later, 1.0 - self.dampening * later, of_kept, of_new)
+
+    def keeps(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> dict[str, Room]:
+        """Return that of B, if there is one."""
+        return super().keeps(shape, dtype) if self.beta or self.dampening else {}
 
     def apply(self, u: Array, slots: Slots, at: At) -> Array:
         """Add the direction; where nothing is kept, neither is an array."""

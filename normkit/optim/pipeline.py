@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
 
 from normkit.arrays import Array
 from normkit.errors import ParameterError
 from normkit.lengths import positive
 from normkit.optim.decay import Decay
 from normkit.optim.schedules import Schedule, as_schedule, at
-from normkit.optim.stage import At, Slots, Stage
+from normkit.optim.stage import At, Room, Slots, Stage
 
 FAR = "no norm's steepest descent"
 
@@ -67,6 +70,11 @@ class Pipeline:
     def rate(self, step: int, lr: float) -> float:
         """Return the learning rate of a step, where the optimizer's is `lr`."""
         return self.lr_scale * lr if self.lr is None else at(self.lr, step)
+
+    def keeps(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> dict[str, Room]:
+        """Return what is kept for an array after a step of a gradient of a shape and dtype."""
+        rooms = enumerate(stage.keeps(shape, dtype) for stage in self.stages)
+        return {f"{place}.{slot}": room for place, held in rooms for slot, room in held.items()}
 
     def direction(self, u: Array, held: dict[str, Array], now: At) -> Array:
         """Return U for one array, whose kept arrays are `held`."""

@@ -41,6 +41,10 @@ class Slots:
         return self[name]
 
 
+Room = tuple[tuple[int, ...], np.dtype[Any]]
+"""The shape and the dtype of an array that is kept."""
+
+
 @dataclass(frozen=True)
 class At:
     """What a stage may look at beside the direction.
@@ -53,8 +57,8 @@ class At:
         1 at the first step.
     lr : float
         The learning rate of this step.
-    weights : ndarray
-        The weights before the step.
+    given : ndarray or callable
+        The weights before the step, or what returns them: they are not looked at by most stages.
     previous : ndarray or None
         For `MVR2`, the gradient at the weights before the last step on the present batch.
     loss : float or None
@@ -68,11 +72,16 @@ class At:
     name: str
     step: int
     lr: float
-    weights: Array
+    given: Array | Callable[[], Array]
     previous: Array | None = None
     loss: float | None = None
     loss_at: Callable[[Array], float] | None = None
     accuracy: float | None = None
+
+    @property
+    def weights(self) -> Array:
+        """The weights before the step."""
+        return self.given() if callable(self.given) else self.given
 
 
 class Stage(ABC):
@@ -84,6 +93,10 @@ class Stage(ABC):
     @abstractmethod
     def apply(self, u: Array, slots: Slots, at: At) -> Array:
         """Return the next direction: a new array, or a slot, which the next stage does not write to either."""
+
+    def keeps(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> dict[str, Room]:
+        """Return what is in the slots after a step of a direction of a shape and dtype; nothing, unless said here."""
+        return {}
 
     def check(self, at: Any) -> None:
         """Raise `ParameterError` for what an `At`, or the clock that it will be made of, lacks of `needs`."""

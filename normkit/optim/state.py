@@ -65,8 +65,7 @@ def save(path: str, state: Mapping[str, Any], *, force: bool = False) -> None:
     """Write a packed state to a ``.npz`` or ``.safetensors`` file, whole or not at all."""
     step, arrays, method = unpacked(state, None)
     flat = {f"{name}{SEPARATOR}{slot}": array for name, slots in arrays.items() for slot, array in slots.items()}
-    facts = json.dumps({"format": FORMAT, "step": step, "method": method})
-    flat[MADE_OF] = np.frombuffer(facts.encode(), np.uint8)
+    flat[MADE_OF] = facts_as_array(step, method)
     contents = Contents(flat, "npz")
     output(path, contents, force=force).write(contents)
 
@@ -80,17 +79,35 @@ def load(path: str) -> dict[str, Any]:
         If it cannot be read, or was not written by `save`.
     """
     flat = dict(read(path).arrays)
-    facts = flat.pop(MADE_OF, None)
-    if facts is None:
-        raise FileError(f"{path} holds arrays, but no state of normkit.optim; give a file that save() wrote")
-    try:
-        state = json.loads(facts.tobytes())
-    except ValueError as error:
-        raise FileError(f"{path} is damaged: its facts are no JSON ({error})") from error
-    if not isinstance(state, dict):
-        raise FileError(f"{path} is damaged: its facts are {state!r}, not names and values")
+    state = facts_in(flat, path)
+    del flat[MADE_OF]
     arrays: dict[str, dict[str, Array]] = {}
     for key, array in flat.items():
         name, _, slot = key.rpartition(SEPARATOR)
         arrays.setdefault(name, {})[slot] = array
     return {**state, "arrays": arrays}
+
+
+def facts_as_array(step: int, method: str) -> Array:
+    """Return what a file says beside the arrays that are kept, as its array `MADE_OF`."""
+    facts = json.dumps({"format": FORMAT, "step": step, "method": method})
+    return np.frombuffer(facts.encode(), np.uint8)
+
+
+def facts_in(arrays: Mapping[str, Array], path: str) -> dict[str, Any]:
+    """Return what the arrays of a file say beside those that are kept: ``format``, ``step``, ``method``.
+
+    Raises
+    ------
+    FileError
+        If they are no state.
+    """
+    if MADE_OF not in arrays:
+        raise FileError(f"{path} holds arrays, but no state of normkit.optim; give a file that save() wrote")
+    try:
+        state = json.loads(arrays[MADE_OF].tobytes())
+    except ValueError as error:
+        raise FileError(f"{path} is damaged: its facts are no JSON ({error})") from error
+    if not isinstance(state, dict):
+        raise FileError(f"{path} is damaged: its facts are {state!r}, not names and values")
+    return state

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from normkit.arrays import Array
 from normkit.errors import ParameterError
 from normkit.optim.momentum import Momentum, share
-from normkit.optim.stage import At, Slots, combine
+from normkit.optim.stage import At, Room, Slots, combine, wide
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,10 @@ class MVR1(Momentum):
             raise ParameterError(f"gamma must be in [0, 1]; got {self.gamma!r}")
         if self.clip is not None and not self.clip > 0:
             raise ParameterError(f"clip must be positive, or None; got {self.clip!r}")
+
+    def keeps(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> dict[str, Room]:
+        """Return those of B and G'."""
+        return {**super().keeps(shape, dtype), "gradient": (shape, wide(dtype))}
 
     def apply(self, u: Array, slots: Slots, at: At) -> Array:
         """Correct by the gradient that was kept, and keep this one."""
@@ -67,6 +72,10 @@ class MVR2(MVR1):
     """
 
     needs = ("previous",)
+
+    def keeps(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> dict[str, Room]:
+        """Return that of B."""
+        return Momentum.keeps(self, shape, dtype)
 
     def apply(self, u: Array, slots: Slots, at: At) -> Array:
         """Correct by the gradient that is given."""

@@ -27,6 +27,18 @@ class Last(threading.local):
     key: tuple[Any, ...] | None = None
     space: Any = None
 
+    def __init__(self) -> None:
+        _all.add(self)
+
+
+_all: set[Last] = set()
+
+
+def forget() -> None:
+    """Let go of what this thread keeps: for callers that need the memory for something else."""
+    for last in _all:
+        last.key = last.space = None
+
 
 def kept(last: Last, make: Callable[..., S], *key: Any) -> S:
     """Return ``make(*key)``: what this thread used last, if it fits, or a new one, kept unless it is too large."""

@@ -11,7 +11,7 @@ from normkit.arrays import Array, batch
 from normkit.descent import Dualized, dual_value, dualize_with_value
 from normkit.lengths import times as multiplied
 from normkit.optim.momentum import share
-from normkit.optim.stage import At, Slots, Stage, combine
+from normkit.optim.stage import At, Room, Slots, Stage, combine, wide
 from normkit.programs import program
 
 if TYPE_CHECKING:
@@ -117,6 +117,10 @@ class PolarFirst(Dualize):
     def __post_init__(self) -> None:
         super().__post_init__()
         share(self.beta, "beta")
+
+    def keeps(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> dict[str, Room]:
+        """Return that of M."""
+        return {"momentum": (shape, wide(dtype))}
 
     def apply(self, u: Array, slots: Slots, at: At) -> Array:
         """Average the map in, and return the average times the dual norm."""

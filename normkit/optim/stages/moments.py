@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from normkit.arrays import Array
 from normkit.errors import ParameterError
 from normkit.lengths import positive
 from normkit.optim.momentum import share
-from normkit.optim.stage import At, Slots, Stage, chunks, wide
+from normkit.optim.stage import At, Room, Slots, Stage, chunks, wide
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,10 @@ class Adam(Stage):
         share(self.beta1, "beta1")
         share(self.beta2, "beta2")
         positive(self.eps, "eps")
+
+    def keeps(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> dict[str, Room]:
+        """Return those of M and V."""
+        return {"mean": (shape, wide(dtype)), "square": (shape, wide(dtype))}
 
     def apply(self, u: Array, slots: Slots, at: At) -> Array:
         """Average in, and divide."""
@@ -104,6 +108,10 @@ class SecondMoment(Stage):
         """Raise `ParameterError` for rows of an array that has no axis."""
         if self.over == "rows" and at.weights.ndim == 0:
             raise ParameterError(f"{at.name!r} has no axis, so it has no rows; use over='entries'")
+
+    def keeps(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> dict[str, Room]:
+        """Return that of V."""
+        return {"square": (shape[:-1] if self.over == "rows" else shape, wide(dtype))}
 
     def apply(self, u: Array, slots: Slots, at: At) -> Array:
         """Average the squares in, and divide by their root."""

@@ -18,7 +18,7 @@ from normkit.arrays import Array
 from normkit.errors import ParameterError, ShapeError
 from normkit.lengths import positive
 from normkit.optim.momentum import share
-from normkit.optim.stage import At, Slots, Stage, combine, wide
+from normkit.optim.stage import At, Room, Slots, Stage, combine, wide
 from normkit.optim.stages.moments import length
 
 if TYPE_CHECKING:
@@ -39,6 +39,11 @@ class _Spectral(Stage):
             raise ShapeError(f"SpecMuon takes a matrix (m, n); {at.name!r} has shape {at.weights.shape}")
         if not 0 <= float(at.loss or 0.0) < math.inf:
             raise ParameterError(f"SpecMuon takes the root of the loss, which must not be negative; got {at.loss!r}")
+
+
+def rooms(k: int, shape: tuple[int, ...]) -> dict[str, Room]:
+    """Return what `factors` keeps."""
+    return {"factors": ((min(k, *shape),), np.dtype(np.float64))}
 
 
 def modes(u: Array, eps: float) -> tuple[Floats, Floats, Floats]:
@@ -96,6 +101,10 @@ class SpecMuonA(_Spectral):
         if self.tail not in ("scaled", "polar"):
             raise ParameterError(f"tail must be 'scaled' or 'polar'; got {self.tail!r}")
 
+    def keeps(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> dict[str, Room]:
+        """Return that of r."""
+        return rooms(self.k, shape)
+
     def apply(self, u: Array, slots: Slots, at: At) -> Array:
         """Return O, and relax the factors."""
         level = math.sqrt(float(at.loss or 0.0) + self.kappa)
@@ -150,6 +159,10 @@ class SpecMuonB(_Spectral):
         share(self.beta, "beta")
         for what in ("step", "psi", "eps", "kappa"):
             positive(getattr(self, what), what)
+
+    def keeps(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> dict[str, Room]:
+        """Return those of the average and of r."""
+        return {"momentum": (shape, wide(dtype)), **rooms(self.k, shape)}
 
     def apply(self, u: Array, slots: Slots, at: At) -> Array:
         """Return the direction, and relax the factors at the loss that it leads to."""
