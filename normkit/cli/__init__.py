@@ -21,6 +21,7 @@ from normkit.cli.norms import norms
 from normkit.cli.polar import polar
 from normkit.cli.schedule import schedule
 from normkit.cli.study import study
+from normkit.cli.step import step
 from normkit.cli.value import value
 from normkit.errors import NormkitError
 
@@ -111,4 +112,5 @@ def main(ctx: click.Context) -> None:
 
 
 for command in (dualize, derive, codegen, value, norms, polar, schedule, model, study):
+for command in (dualize, derive, value, norms, polar, schedule, model, step):
     main.add_command(command)

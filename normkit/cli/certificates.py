@@ -23,7 +23,7 @@ def plain(numbers: Any) -> Any:
     return numbers if np.isfinite(numbers) else None
 
 
-def document(head: Mapping[str, str], arrays: Mapping[str, Mapping[str, Any]]) -> str:
+def document(head: Mapping[str, Any], arrays: Mapping[str, Mapping[str, Any]]) -> str:
     """Return one JSON document with a line for each array."""
     lines = [f"  {json.dumps(name)}: {json.dumps(text, ensure_ascii=False)}" for name, text in head.items()]
     entries = [f"    {json.dumps(name)}: {json.dumps(entry)}" for name, entry in arrays.items()]
@@ -39,17 +39,24 @@ def certificates(program: Program, updates: Mapping[str, Update], backend: str) 
 
 def _entry(update: Update, backend: str) -> dict[str, Any]:
     proof = update.certificate
+    found = {"pairing": update.pairing, "norm": update.norm, "holds": update.holds, "tolerance": update.tolerance}
+    found |= {name: getattr(proof, name) for name in ("lower", "upper", "gap", "kind")}
+    return entry(update.array.shape, update.array.dtype.name, found, backend)
+
+
+def entry(shape: tuple[int, ...], dtype: str, proof: Mapping[str, Any], backend: str) -> dict[str, Any]:
+    """Return what JSON says of an update: `proof` has the fields of its certificate, ``holds`` and ``tolerance``."""
     return {
-        "shape": list(update.array.shape),
-        "dtype": update.array.dtype.name,
-        "dual_norm": {"lower": plain(proof.lower), "upper": plain(proof.upper)},
-        "pairing": plain(update.pairing),
-        "norm_of_update": plain(update.norm),
-        "gap": plain(proof.gap),
-        "kind": proof.kind,
+        "shape": list(shape),
+        "dtype": dtype,
+        "dual_norm": {"lower": plain(proof["lower"]), "upper": plain(proof["upper"])},
+        "pairing": plain(proof["pairing"]),
+        "norm_of_update": plain(proof["norm"]),
+        "gap": plain(proof["gap"]),
+        "kind": proof["kind"],
         "backend": backend,
-        "holds": update.holds,
-        "tolerance": update.tolerance,
+        "holds": proof["holds"],
+        "tolerance": proof["tolerance"],
     }
 
 
