@@ -78,22 +78,25 @@ class Clock:
     loss_at: Callable[[str, Array], float] | None = None
     watch: Callable[[Moved], None] | None = None
     ages: Mapping[str, int] | None = None
+    directed: Callable[[Sequence[str]], None] | None = None
 
     def age(self, name: str) -> int:
         """Return the step of an array: 1 when it is stepped for the first time."""
         return self.step if self.ages is None else self.ages.get(name, self.step)
 
-    directed: Callable[[Sequence[str]], None] | None = None
-
 
 @dataclass(frozen=True)
 class Arrays:
-    """Weights, gradients, kept arrays, and where new weights go, by name."""
+    """Weights, gradients, kept arrays, and where new weights go, by name.
+
+    With `passing`, gradients are made anew whenever they are looked at, and nobody else needs their memory.
+    """
 
     weights: Mapping[str, Array]
     gradients: Mapping[str, Array]
     held: Held
     targets: Mapping[str, Array] = field(default_factory=dict)
+    passing: bool = False
 
 
 def advance(method: Method, clock: Clock, arrays: Arrays) -> None:
@@ -251,6 +254,7 @@ def _at(method: Method, clock: Clock, arrays: Arrays, name: str) -> At:
         clock.loss,
         None if loss_at is None else lambda weights: loss_at(name, weights),
         method.accuracy,
+        arrays.passing,
     )
 
 

@@ -90,8 +90,10 @@ class Kept(MutableMapping[str, dict[str, Array]]):
 
     def settle(self, name: str) -> None:
         """Hand over what is kept for an array, and let it go."""
-        for slot, array in self._now.pop(name, {}).items():
+        slots = self._now.pop(name, {})
+        for slot, array in slots.items():
             self.put(in_file(name, slot), array)
+        slots.clear()  # whoever made the arrays may still hold what they were in
         self._late.add(name)
 
     def __setitem__(self, name: str, slots: dict[str, Array]) -> None:

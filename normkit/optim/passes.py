@@ -78,7 +78,7 @@ class Passes:
         self.notes: dict[str, dict[str, Any]] = {}
         self.weights = Weights(job.weights, job.tied)
         self.kept = Kept(job.state, job.rooms, writer.write if keep else lambda name, array: None)
-        self.arrays = engine.Arrays(self.weights, Gradients(job.gradients), self.kept, self.weights)
+        self.arrays = engine.Arrays(self.weights, Gradients(job.gradients), self.kept, self.weights, passing=True)
         self.clock = engine.Clock(job.step, job.lr, watch=self._watch, directed=self._directed)
 
     def run(self) -> None:
@@ -92,6 +92,7 @@ class Passes:
                 self._aside(replace(product.only(places), scales=(1.0,) * len(places)))
             forget()
             self._added(product)
+        forget()
         for name in self.method.pipelines:
             if not self._is_done((name,)):
                 self.progress.start(name)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -79,7 +79,8 @@ class Pipeline:
     def direction(self, u: Array, held: dict[str, Array], now: At) -> Array:
         """Return U for one array, whose kept arrays are `held`."""
         for place, stage in enumerate(self.stages):
-            u = stage.apply(u, Slots(held, f"{place}."), now)
+            # What a stage returns may be what it keeps.
+            u = stage.apply(u, Slots(held, f"{place}."), replace(now, spare=False) if place and now.spare else now)
         return u
 
     def __str__(self) -> str:

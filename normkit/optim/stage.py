@@ -67,6 +67,8 @@ class At:
         The loss with other weights in place of these.
     accuracy : float or None
         What orthogonalization may miss, as in `normkit.dualize`.
+    spare : bool
+        Whether nobody needs the direction that comes in any more: a stage may make its own in that memory.
     """
 
     name: str
@@ -77,6 +79,7 @@ class At:
     loss: float | None = None
     loss_at: Callable[[Array], float] | None = None
     accuracy: float | None = None
+    spare: bool = False
 
     @property
     def weights(self) -> Array:
@@ -85,7 +88,7 @@ class At:
 
 
 class Stage(ABC):
-    """A frozen value; all its state is in slots. The direction that comes in is never written to."""
+    """A frozen value; all its state is in slots. The direction that comes in is not written to, unless it is spare."""
 
     needs: tuple[str, ...] = ()
     """Fields of `At` that must be given."""

@@ -49,7 +49,7 @@ class Adam(Stage):
     def apply(self, u: Array, slots: Slots, at: At) -> Array:
         """Average in, and divide."""
         mean, square = slots.zeros("mean", u), slots.zeros("square", u)
-        made = np.empty_like(mean)
+        made = u if at.spare and u.dtype == mean.dtype else np.empty_like(mean)
         first, second = 1.0 - self.beta1**at.step, math.sqrt(1.0 - self.beta2**at.step)
         for into, m, v, of in chunks(made, mean, square, u):
             of = of.astype(mean.dtype, copy=False)
