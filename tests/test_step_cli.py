@@ -620,7 +620,7 @@ options = { lr = 0.01 }
 @pytest.mark.skipif(not os.access("/proc/self/clear_refs", os.W_OK), reason="the peak of memory is Linux's to tell")
 @pytest.mark.parametrize("convention", ["--radius 0.02", "--convention sharp --sharpness 50"], ids=["lmo", "sharp"])
 def test_memory_is_that_of_a_few_arrays(convention: str, folder: Path) -> None:
-    """Ten arrays of 16 MB, and matrices of 1 MB beside them: the most is 3 times the largest array, and the model is 10."""
+    """Ten arrays of 16 MB, and matrices of 1 MB beside them: at most 3 times the largest array; the model is 10."""
     largest = 1 << 24
     for where, side in (("small", 64), ("large", 2048)):
         (folder / where).mkdir()

@@ -111,6 +111,5 @@ def main(ctx: click.Context) -> None:
         click.echo(ctx.get_help())
 
 
-for command in (dualize, derive, codegen, value, norms, polar, schedule, model, study):
-for command in (dualize, derive, value, norms, polar, schedule, model, step):
+for command in (dualize, derive, codegen, value, norms, polar, schedule, model, step, study):
     main.add_command(command)
