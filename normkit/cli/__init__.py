@@ -20,8 +20,8 @@ from normkit.cli.model import model
 from normkit.cli.norms import norms
 from normkit.cli.polar import polar
 from normkit.cli.schedule import schedule
-from normkit.cli.study import study
 from normkit.cli.step import step
+from normkit.cli.study import study
 from normkit.cli.value import value
 from normkit.errors import NormkitError
 

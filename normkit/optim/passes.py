@@ -115,6 +115,8 @@ class Passes:
             self._write(name, self.notes.pop(name))
 
     def _watch(self, seen: engine.Moved) -> None:
+        if seen.product is None:  # a pipeline, which proves nothing
+            return
         factors = (seen.lengths / np.array(seen.product.scales)).tolist()
         proofs = self._proofs(seen.product, seen.directions, seen.maps)
         for name, dual, factor, proof in zip(seen.names, seen.dual_norms.tolist(), factors, proofs, strict=True):
