@@ -12,7 +12,7 @@ import pytest
 
 import normkit as nk
 from normkit.modular import Linear, ReLU
-from normkit.modular.rules import UPDATES
+from normkit.modular.schema import updates
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -418,7 +418,7 @@ def test_rules_that_contradict_themselves_are_refused(what: str) -> None:
 
 
 def test_every_known_update_is_taken() -> None:
-    for name in UPDATES:
+    for name in updates():
         rules({"match": "*", "update": name})
 
 

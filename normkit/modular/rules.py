@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from normkit.errors import FileError, NormkitError, ParameterError
-from normkit.modular.schema import UPDATES, Names, Rule, known_keys, rule
+from normkit.modular.schema import Names, Rule, known_keys, rule
 
 if TYPE_CHECKING:
     from normkit.modular.assignment import Assignment
 
-__all__ = ["UPDATES", "Rule", "Rules"]
+__all__ = ["Rule", "Rules"]
 
 TOP: dict[str, tuple[type, ...]] = {"outer": (str,), "base": (str,), "names": (dict,), "rule": (list,)}
 """The keys of a rules file and what TOML may hold there."""

@@ -17,8 +17,6 @@ from normkit.patterns import Pattern, pattern
 
 Names = Mapping[str, tuple[str, ...]]
 FROZEN = "frozen"
-UPDATES = frozenset({"adam", "adamw", "sgd", "lion", "normuon", "adamuon", "swan", "sinkgd", FROZEN})
-"""What ``update`` may name."""
 
 KEYS: dict[str, tuple[type, ...]] = {
     "match": (str, list),
@@ -222,9 +220,16 @@ def _at_least(key: str, number: int | None) -> int | None:
     return number
 
 
+def updates() -> frozenset[str]:
+    """Return what ``update`` may name: the named pipelines, and ``frozen``."""
+    from normkit.optim.named import PIPELINES
+
+    return frozenset({*PIPELINES, FROZEN})
+
+
 def _update(name: str | None) -> str | None:
-    if name is None or name in UPDATES:
+    if name is None or name in updates():
         return name
-    near = difflib.get_close_matches(name, UPDATES, 1)
+    near = difflib.get_close_matches(name, updates(), 1)
     hint = f" Did you mean {near[0]!r}?" if near else ""
-    raise ParameterError(f"unknown update {name!r}; known: {', '.join(sorted(UPDATES))}.{hint}")
+    raise ParameterError(f"unknown update {name!r}; known: {', '.join(sorted(updates()))}.{hint}")
