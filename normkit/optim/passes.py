@@ -93,10 +93,13 @@ class Passes:
             forget()
             self._added(product)
         forget()
+        blind = replace(
+            self.clock, watch=None
+        )  # a pipeline proves nothing, and to show its gradient is to read it again
         for name in self.method.pipelines:
             if not self._is_done((name,)):
                 self.progress.start(name)
-                engine.pipe(self.method, self.clock, self.arrays, name)
+                engine.pipe(self.method, blind, self.arrays, name)
                 self._write(name, None)
         for name in self.job.still:
             if name not in self.writer.done:
@@ -115,8 +118,7 @@ class Passes:
             self._write(name, self.notes.pop(name))
 
     def _watch(self, seen: engine.Moved) -> None:
-        if seen.product is None:  # a pipeline, which proves nothing
-            return
+        assert seen.product is not None
         factors = (seen.lengths / np.array(seen.product.scales)).tolist()
         proofs = self._proofs(seen.product, seen.directions, seen.maps)
         for name, dual, factor, proof in zip(seen.names, seen.dual_norms.tolist(), factors, proofs, strict=True):
