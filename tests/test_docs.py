@@ -73,6 +73,7 @@ def test_docstring_examples_run(module: str) -> None:
         "docs/schedules.md",
         "docs/sharpness.md",
         "docs/spec-language.md",
+        "docs/step.md",
         "docs/what-is-a-norm.md",
     ],
 )

@@ -31,6 +31,7 @@ _WHERE = {
     "normkit.optim.stages.specmuon": ["SpecMuonA", "SpecMuonB"],
     "normkit.optim.named": ["pipeline_named", "PIPELINES"],
     "normkit.optim.translation": ["from_config"],
+    "normkit.optim.streaming": ["step_files"],
 }
 _MODULES = ("recipes", "schedules")
 """Modules that are reached as attributes, too."""
