@@ -78,10 +78,10 @@ def test_docstring_examples_run(module: str) -> None:
     ],
 )
 def test_python_blocks_of_pages_run(page: str) -> None:
-    """In a process of their own: a norm that a page registers must not outlive it."""
-    if page == "docs/optax.md":
-        pytest.importorskip("optax", reason="the page of the optax adapter needs the extra jax")
     """In a process of their own: a norm that a page registers must not outlive it. Frameworks that are missing skip."""
+    for framework, about in (("optax", "docs/optax.md"), ("torch", "docs/adapters.md")):
+        if page == about:
+            pytest.importorskip(framework, reason=f"the page is about the adapter of {framework}")
     blocks = re.findall(r"```python\n(.*?)```", (ROOT / page).read_text("utf-8"), re.DOTALL)
     assert blocks
     needed = {name for block in blocks for name in re.findall(r"^import (torch|optax)", block, re.MULTILINE)}

@@ -26,6 +26,8 @@ def open_torch(path: str) -> Checkpoint:
     MissingExtra
         Without torch.
     """
+    if not Path(path).exists():
+        raise FileError(f"cannot read {path}: there is no such file")
     try:
         import torch
     except ImportError as error:

@@ -19,7 +19,12 @@ NORM, LEAST, WIDTH = 36, 16, 160
 
 @click.group()
 def model() -> None:
-    """Look at the arrays of a whole model."""
+    """Look at the arrays of a whole model.
+
+    \b
+    Examples:
+      normkit model inspect weights.safetensors --rules muon
+    """  # noqa: D301 (click reads the backspace as: keep these lines)
 
 
 @model.command()
