@@ -19,7 +19,7 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 import normkit as nk
-from normkit.checkpoint import digest, open_checkpoint, writing
+from normkit.checkpoint import Checkpoint, Entry, digest, open_checkpoint, places, writing
 
 DRAW = np.random.default_rng(3)
 ARRAYS = {
@@ -460,3 +460,60 @@ def test_an_output_replaces_its_input_at_the_end(weights: str) -> None:
             same(source["double"], ARRAYS["double"])
     assert not any(array.any() for array in load_file(weights).values())
     assert os.stat(weights).st_mode & 0o777 == 0o640
+
+
+# --- several files ----------------------------------------------------------------------------------------------------
+
+
+def vector(path: Path, name: str) -> Checkpoint:
+    return Checkpoint(
+        str(path), "safetensors", {name: Entry.of(name, (3,), np.dtype(np.float64))}, lambda entry: ARRAYS[entry.name]
+    )
+
+
+@pytest.mark.parametrize("ending", [".safetensors", ".npz"])
+def test_files_beside_it_are_there_with_it_or_not_at_all(ending: str, tmp_path: Path) -> None:
+    source, kept, numbers = vector(tmp_path / "w", "w"), tmp_path / "s.safetensors", np.arange(3.0)
+    kept.write_bytes(b"before")
+    way = [Entry.of("way", (2,), np.dtype(np.float32))]
+
+    def put(*names: str) -> None:
+        given = {"beside": {str(kept): vector(kept, "s")}, "passing": way}
+        with writing(str(tmp_path / f"o{ending}"), source, **given) as writer:
+            for name in names:
+                writer.write(name, np.ones(2, np.float32) if name == "way" else numbers)
+            if "way" in names:
+                same(writer.read("way"), np.ones(2, np.float32))
+
+    with pytest.raises(nk.FileError, match="1 arrays have not been written"):
+        put("way", "w")
+    assert listing(tmp_path) == ["s.safetensors"] and kept.read_bytes() == b"before"
+    put("w", "way", "s")
+    assert listing(tmp_path) == [f"o{ending}", "s.safetensors"]
+    same(open_checkpoint(tmp_path / f"o{ending}")["w"], numbers)
+    assert set(load_file(kept)) == {"s"}
+
+
+def test_arrays_of_one_name_in_two_files_are_refused(tmp_path: Path) -> None:
+    source, kept = vector(tmp_path / "w", "w"), str(tmp_path / "s.safetensors")
+    with (
+        pytest.raises(nk.FileError, match="an array of the same name"),
+        writing(str(tmp_path / "o.safetensors"), source, beside={kept: source}),
+    ):
+        pass
+    assert listing(tmp_path) == []
+
+
+def test_files_whose_way_is_blocked_wait(tmp_path: Path) -> None:
+    """A folder came in the way of the second file: the record stays, and the next run finishes it."""
+    first, second = tmp_path / "a", tmp_path / "b"
+    for path in (first, second):
+        path.with_suffix(".part").write_text(path.name)
+    (second / "x").mkdir(parents=True)
+    moves = [(path.with_suffix(".part"), path) for path in (first, second)]
+    with pytest.raises(nk.FileError, match="clear the way and run the command again"):
+        places.take_places(second, moves, (), {"said": 1})
+    (second / "x").rmdir()
+    second.rmdir()
+    assert places.finish(second) == {"said": 1} and places.finish(second) is None
+    assert listing(tmp_path) == ["a", "b"] and (first.read_text(), second.read_text()) == ("a", "b")

@@ -75,6 +75,9 @@ def writing(
         )
     else:
         key = os.urandom(16).hex()  # an archive cannot be gone on with
+    names = [name for part in parts for name in part.entries] + [*like.entries] * (suffix in NUMPY)
+    if len(set(names)) < len(names):
+        raise FileError("two files that are written together have an array of the same name; rename one of them")
     try:
         with Journal(place.parent / f".{place.name}.part.journal", key) as journal:
             tensors = TensorWriter(parts, journal)
