@@ -273,6 +273,8 @@ def test_names_dtypes_metadata_and_arrays_that_stay(folder: Path) -> None:
     )
     assert "10 arrays: " in told.stdout and "2 copied" in told.stdout and "2 by adamw" in told.stdout
     assert "moments begin at zero" in told.stderr
+    seen = CliRunner().invoke(main, ["model", "inspect", "w.safetensors", "--rules", "linf.toml"])
+    assert seen.exit_code == 0 and "tokens" in seen.stdout, "what a step copies, the table shows"
 
 
 def sharded(index: str, arrays: Arrays) -> str:

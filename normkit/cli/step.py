@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,7 +12,6 @@ from normkit.errors import ParameterError
 if TYPE_CHECKING:
     from normkit.conventions import Convention
     from normkit.modular.rules import Rules
-    from normkit.optim.outcome import Outcome, Stepped
 
 NEEDS = {
     "lmo": ("radius",),
@@ -74,6 +72,7 @@ def step(rules: str | None, spec: str | None, output: str, as_json: bool, certif
     convention, lr = _convention(given)
     chosen = _rules(rules, spec)
     momentum = _momentum(given["momentum"], given["nesterov"], given["heavy_ball"])
+    from normkit.cli.outcome import document_of, summary, talk
     from normkit.optim.streaming import step_files
 
     made = step_files(
@@ -89,14 +88,11 @@ def step(rules: str | None, spec: str | None, output: str, as_json: bool, certif
         progress=Progress,
         **{name: given[name] for name in ("accuracy", "backend", "maximize", "state", "force")},
     )
-    _talk(made, given["state"], momentum is not None)
-    click.echo(_document(made) if as_json else _summary(made))
+    talk(made, given["state"], momentum is not None)
+    click.echo(document_of(made) if as_json else summary(made))
     if made.failed:
         click.echo(f"normkit: the certificate does not hold for: {', '.join(made.failed)}", err=True)
     return 1 if made.failed else 0
-
-
-# --- options --------------------------------------------------------------------------------------------------------
 
 
 def _convention(given: dict[str, Any]) -> tuple[Convention, float]:
@@ -146,67 +142,3 @@ def _momentum(beta: float, nesterov: bool, heavy_ball: bool) -> Any:
     from normkit.optim.momentum import EMA, HeavyBall
 
     return HeavyBall(beta, nesterov) if heavy_ball else EMA(beta, nesterov)
-
-
-# --- what is said ---------------------------------------------------------------------------------------------------
-
-
-def _talk(made: Outcome, state: str | None, momentum: bool) -> None:
-    """Say on standard error what a reader of the output would not expect."""
-    if made.resumed:
-        click.echo(f"normkit: went on with an interrupted run; it had finished {made.resumed} arrays", err=True)
-    if state is None and (momentum or any(each.update for each in made.arrays)):
-        click.echo("normkit: without --state, moments begin at zero at every call", err=True)
-    if made.beginning:
-        from normkit.names import listed
-
-        click.echo(f"normkit: {state} kept nothing of {listed(made.beginning)}; they begin at zero", err=True)
-
-
-def _summary(made: Outcome) -> str:
-    kinds = Counter(_kind(each) for each in made.arrays)
-    lines = [
-        f"step {made.step}, {made.convention}, learning rate {made.lr:g}, outer norm {made.outer}",
-        f"{len(made.arrays)} arrays: " + ", ".join(f"{count} {kind}" for kind, count in kinds.items()),
-    ]
-    if made.dual_norm is not None:
-        lines.append(f"dual norm of the direction {made.dual_norm:.10g}")
-    proofs = [each.proof for each in made.arrays if each.proof is not None]
-    if proofs:
-        hold = sum(proof["holds"] for proof in proofs)
-        lines.append(f"{hold} of {len(proofs)} certificates hold; largest gap {max(p['gap'] for p in proofs):.1e}")
-    return "\n".join(lines)
-
-
-def _kind(each: Stepped) -> str:
-    if each.norm is not None:
-        return f"by {each.norm}"
-    return f"by {each.update}" if each.update else "copied" if each.frozen else "other names"
-
-
-def _document(made: Outcome) -> str:
-    from normkit.cli.certificates import document, plain
-
-    head = {
-        "outer": made.outer,
-        "convention": made.convention,
-        "lr": made.lr,
-        "step": made.step,
-        "dual_norm": None if made.dual_norm is None else plain(made.dual_norm),
-    }
-    return document(head, {each.name: _entry(each, made.backend) for each in made.arrays})
-
-
-def _entry(each: Stepped, backend: str) -> dict[str, Any]:
-    from normkit.cli.certificates import entry, plain
-
-    if each.norm is None:
-        found = {"shape": list(each.shape), "dtype": each.dtype}
-        return found | {"update": each.update, "frozen": each.frozen, "same_as": each.same_as}
-    assert each.proof is not None and each.factor is not None
-    proof = each.proof | {
-        "pairing": each.factor * each.proof["pairing"],
-        "norm": abs(each.factor) * each.proof["norm"],
-    }
-    numbers = {name: plain(getattr(each, name)) for name in ("scale", "factor", "dual_norm", "share")}
-    return {"norm": each.norm} | entry(each.shape, each.dtype, proof, backend) | {"step": numbers}

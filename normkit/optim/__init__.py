@@ -9,6 +9,7 @@ stages/        what those are made of
 named.py       pipelines by name
 recipes/       published optimizers by name
 state.py       saved and restored bit for bit
+streaming.py   a step of files, array by array: planning.py makes a job of them, passes.py carries it out
 report.py       what a step did, as a table and as a CSV file
 translation.py  options of other libraries' optimizers
 """

@@ -19,11 +19,12 @@ from normkit.errors import FileError
 from normkit.modular.rules import Rules
 from normkit.optim import state as states
 from normkit.optim.decay import Decay
-from normkit.optim.job import Job, job
+from normkit.optim.job import Job
 from normkit.optim.method import as_convention, as_decay, as_momentum, check_accuracy
 from normkit.optim.momentum import Momentum
 from normkit.optim.outcome import Outcome, Stepped
 from normkit.optim.passes import Passes, Progress, aside, length
+from normkit.optim.planning import job
 
 
 class Silent:
