@@ -17,7 +17,7 @@ import numpy as np
 
 from normkit.arrays import Array
 from normkit.errors import ParameterError
-from normkit.optim.stage import At, Room, Slots, Stage, combine, wide
+from normkit.optim.stage import At, Room, Slots, Stage, combine, mix, wide
 
 
 class Momentum(Stage):
@@ -54,10 +54,9 @@ class Linear(Momentum):
             made = combine(np.empty_like(u, dtype=wide(u.dtype)), by.of_kept, kept, by.of_new, u)
             combine(kept, by.keep, kept, by.add, u)
             return made
-        combine(kept, by.keep, kept, by.add, u)
         if (by.of_kept, by.of_new) == (1.0, 0.0):
-            return kept
-        return combine(np.empty_like(kept), by.of_kept, kept, by.of_new, u)
+            return combine(kept, by.keep, kept, by.add, u)
+        return mix(kept, by.keep, by.add, u, by.of_kept, by.of_new)
 
 
 @dataclass(frozen=True)

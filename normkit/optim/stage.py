@@ -124,7 +124,7 @@ def combine(out: Array, a: float, x: Array, b: float, y: Array) -> Array:
     NonFiniteError
         If a result overflows that dtype.
     """
-    if _loops(out, x, y):
+    if looped(out, x, y):
         from normkit.backends.cpu.blends import blend
 
         if not blend(out.reshape(-1), a, x.reshape(-1), b, y.reshape(-1)):
@@ -145,11 +145,28 @@ def combine(out: Array, a: float, x: Array, b: float, y: Array) -> Array:
     return out
 
 
-def _loops(*arrays: Array) -> bool:
+def mix(kept: Array, keep: float, add: float, y: Array, of_kept: float, of_new: float) -> Array:
+    """Write keep kept + add y to `kept`, and return of_kept kept + of_new y as a new array; errors as in `combine`."""
+    out = np.empty_like(kept)
+    if not looped(kept, y, out):
+        combine(kept, keep, kept, add, y)
+        return combine(out, of_kept, kept, of_new, y)
+    from normkit.backends.cpu.blends import mix as mixed
+
+    if not mixed(kept.reshape(-1), keep, add, y.reshape(-1), out.reshape(-1), of_kept, of_new):
+        raise NonFiniteError(f"momentum overflows {kept.dtype}; give smaller gradients")
+    return out
+
+
+def looped(*arrays: Array) -> bool:
     """Tell whether arrays are large enough for threads, and of a kind that compiled loops take."""
     first = arrays[0]
     return first.size >= LARGE and all(
-        array.dtype == first.dtype and array.dtype.char in "fd" and array.flags.c_contiguous for array in arrays
+        isinstance(array, np.ndarray)
+        and array.dtype == first.dtype
+        and array.dtype.char in "fd"
+        and array.flags.c_contiguous
+        for array in arrays
     )
 
 
