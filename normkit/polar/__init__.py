@@ -9,9 +9,13 @@ from numpy.typing import NDArray
 
 from normkit.polar.core import iterates, pairings, polar, reads_in_place
 from normkit.polar.given import Given
-from normkit.polar.task import Task, task
+from normkit.polar.task import Outcome, Task, task
 
 Array = NDArray[Any]
+BELOW = ("qdwh", "zolo")
+"""Methods whose functions of the singular values do not exceed 1."""
+LOOSE = 0.25
+"""The share of the accuracy that dividing by a bound may cost."""
 
 
 def polar_factor(
@@ -41,13 +45,29 @@ def polar_factor(
     matrices = batch if isinstance(batch, Given) else Given(batch)
     asked = task(matrices.shape[1:], matrices.dtype, rank_eps, accuracy)
     target = out if out.flags.c_contiguous else np.empty(out.shape, out.dtype)
-    tops = np.array([outcome.top for outcome in polar(matrices, asked, target)])
-    lengths = np.where(tops > 1, 1.0 / np.maximum(tops, 1.0), 1.0) if accuracy is not None else np.ones(len(tops))
-    gains = np.ones(len(tops)) if gain is None else gain
+    outcomes = polar(matrices, asked, target)
+    lengths = np.ones(len(target))
+    if accuracy is not None:
+        lengths[:] = [_length(T, outcome, accuracy) for T, outcome in zip(target, outcomes, strict=True)]
+    gains = np.ones(len(target)) if gain is None else gain
     sums = _settled(matrices, asked, target, lengths, gains)
     if target is not out:
         out[...] = target
     return sums
+
+
+def _length(T: Array, outcome: Outcome, accuracy: float) -> float:
+    """Return what brings a factor into the unit ball of the spectral norm, by a bound of its largest singular value.
+
+    That of rational steps comes from a Frobenius norm, and may lie so far above that dividing by it would cost the
+    accuracy. What those that stay below 1 leave is not above it but for rounding, so that an estimate takes its place.
+    """
+    top = outcome.top
+    if outcome.method in BELOW and 1.0 - 1.0 / max(top, 1.0) > LOOSE * accuracy:
+        from normkit.polar.ends import reach
+
+        top = min(top, reach(T))
+    return 1.0 / max(top, 1.0)
 
 
 def read_in_place(shape: tuple[int, int, int], dtype: np.dtype[Any], rank_eps: float, accuracy: float | None) -> bool:

@@ -43,7 +43,8 @@ def by_rational(
         out[...] = target
     apart = made.residual * float(np.sqrt(min(out.shape)))
     error = made.residual / max(2.0 - apart, 1.0)  # |1 - p| = |1 - p^2| / (1 + p), p >= 1 - apart
-    found = Outcome(attempt.method, attempt.precision, made.steps, spent + made.flops, error, 1.0 + apart, None)
+    top = float(np.sqrt(1.0 + apart))  # |1 - p^2| <= apart
+    found = Outcome(attempt.method, attempt.precision, made.steps, spent + made.flops, error, top, None)
     return found, made.flops
 
 
