@@ -74,6 +74,7 @@ def test_docstring_examples_run(module: str) -> None:
         "docs/sharpness.md",
         "docs/spec-language.md",
         "docs/step.md",
+        "docs/studies.md",
         "docs/what-is-a-norm.md",
     ],
 )

@@ -5,7 +5,7 @@ A module of this package with a `STUDY` is a study; `kit` is what they are made 
 Examples
 --------
 >>> from normkit import studies
->>> "polar-core" in studies.names()
+>>> "lion-k-box" in studies.names()
 True
 """
 
