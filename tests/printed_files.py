@@ -38,6 +38,7 @@ FIXED += [
     "sandwich(nuclear, [[2, 1], [0, 1]], [[1, 0, 2], [0, 1, 0], [1, 1, 0]])",
 ]
 FIXED += ["linmap(topk(2), [[2, 1, 0], [-1, 1, 0], [0, 1, 3]])", "sgl([[0, 1, 2], [3, 4], [5]], 1, 1/2, [1, 2, 1])"]
+FIXED += ["rowblocks(l2, spectral, l1->rms, [1, 2])", "rowblocks(linf, rms->rms, [2, 2, 1])"]
 LOOPED = ["max(topk(2), 1/2*l1)", "topk(2) + 2*l2", "orlicz(cosh(x) - 1)", "orlicz(Max(0, x - 1/3)**2)"]
 LOOPED += ["dual(orlicz(Max(0, x - 1/3)**2))", "amemiya(x**2 + x)"]
 EVERY = [*VECTORS, *MATRICES, *ARRAYS, *FIXED]

@@ -97,7 +97,7 @@ def test_torch_compile() -> None:
         assert torch.allclose(run(G)[0], printed(G)[0])
 
 
-@pytest.mark.parametrize("spec", ["rms->rms", "max(topk(2), 1/2*l1)", "rows(owl([3,2,1,1]), l2)"])
+@pytest.mark.parametrize("spec", ["rms->rms", "max(topk(2), 1/2*l1)", "rowblocks(l1, l1->rms, [1, 3])"])
 def test_numba(spec: str) -> None:
     norm, printed = nk.norm(spec), function(spec, "numba")
     for G in inputs(norm, (4, 3) if norm.ndim == 2 else (6,)).values():

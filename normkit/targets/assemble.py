@@ -9,8 +9,9 @@ import normkit.targets.linear
 import normkit.targets.ranked
 import normkit.targets.searches  # noqa: F401 (their rules register themselves)
 from normkit.codegen.plan import LiftPlan, Plan
+from normkit.targets.lift import constant_slope
 from normkit.targets.scalars import Term, product
-from normkit.targets.stages import constant_slope, forward
+from normkit.targets.stages import forward
 from normkit.targets.vocabulary import Target, spoken
 from normkit.targets.writer import Items, Writer
 

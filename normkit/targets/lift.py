@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
-from normkit.codegen.plan import LiftPlan, ReducePlan
+from normkit.codegen.plan import LiftPlan, Plan, ReducePlan
 from normkit.targets.scalars import Term, product
 from normkit.targets.stages import ZERO, forward
 from normkit.targets.writer import Items, Pull, Writer
+
+
+@forward.register
+def _(plan: LiftPlan, x: Items, write: Writer) -> tuple[Term, Pull]:
+    x, scale = write.rescaled(x)
+    by = by_products if write.steps and constant_slope(plan.inner) else by_vectors
+    value, pull = by(plan, x, write)
+    return write.let("v", product(value, scale).text), pull
+
+
+def constant_slope(plan: Plan) -> bool:
+    """Tell whether a plan is a multiple of the sum of the magnitudes, so that its map is the same for all."""
+    return isinstance(plan, ReducePlan) and (plan.op, plan.body.source) == ("sum", "a") and plan.slope.constant
 
 
 def by_vectors(plan: LiftPlan, x: Items, write: Writer) -> tuple[Term, Pull]:

@@ -8,6 +8,7 @@ from math import prod
 from normkit.codegen.plan import MapPlan
 from normkit.errors import NoClosedForm
 from normkit.linear import (
+    Band,
     Compose,
     Diagonal,
     Flatten,
@@ -99,6 +100,16 @@ def _(linear: Select, x: Items, shape: tuple[str, ...], write: Writer) -> Items:
     if linear.scatter:
         return _let(write, x, f"_put({x.text}, {places}, {linear.size})", shape)
     return _let(write, x, f"_taken({x.text}, {places})", (str(len(linear.indices)),))
+
+
+@image.register
+def _(linear: Band, x: Items, shape: tuple[str, ...], write: Writer) -> Items:
+    width = shape[1:]
+    start, stop = (length(str(row), *width) if row else "0" for row in (linear.start, linear.stop))
+    if linear.put:
+        rest = length(str(linear.count - linear.stop), *width) if linear.stop < linear.count else "0"
+        return _let(write, x, f"_among_zeros({x.text}, {start}, {rest})", shape)
+    return _let(write, x, f"_cut({x.text}, {start}, {stop})", (str(linear.stop - linear.start), *width))
 
 
 @image.register

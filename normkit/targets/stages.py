@@ -5,13 +5,11 @@ They are those of `normkit.backends.reference`, on rows. What is 0/0 at a row of
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import singledispatch
 
 from normkit.codegen.plan import (
     AtomicPlan,
     CombinePlan,
-    LiftPlan,
     MixedPlan,
     Plan,
     ReducePlan,
@@ -116,18 +114,3 @@ def _(plan: AtomicPlan, x: Items, write: Writer) -> tuple[Term, Pull]:
         return write.let("t", f"_product({best.text}, {write.constant(rows, x.text)})")
 
     return write.let("v", f"_max({sizes.text})"), pull
-
-
-@forward.register
-def _(plan: LiftPlan, x: Items, write: Writer) -> tuple[Term, Pull]:
-    from normkit.targets.lift import by_products, by_vectors
-
-    x, scale = write.rescaled(x)
-    write_map = by_products if write.steps and constant_slope(plan.inner) else by_vectors
-    value, pull = write_map(plan, replace(x, signed=True), write)
-    return write.let("v", product(value, scale).text), pull
-
-
-def constant_slope(plan: Plan) -> bool:
-    """Tell whether a plan is a multiple of the sum of the magnitudes, so that its map is the same for all."""
-    return isinstance(plan, ReducePlan) and (plan.op, plan.body.source) == ("sum", "a") and plan.slope.constant

@@ -97,6 +97,16 @@ def _put(x, places, size):
     return jnp.zeros((x.shape[0], size), x.dtype).at[:, jnp.array(places)].set(x)
 
 
+def _cut(x, first, last):
+    """Return the entries from a first place up to a last of every row."""
+    return x[:, first:last]
+
+
+def _among_zeros(x, before, after):
+    """Return every row between so many zeros."""
+    return jnp.pad(x, ((0, 0), (before, after)))
+
+
 def _product(x, A):
     """Return every row times A."""
     return jnp.matmul(x, A, precision="highest")

@@ -142,6 +142,20 @@ def _put(x, places, size):
 
 
 @numba.njit
+def _cut(x, first, last):
+    """Return the entries from a first place up to a last of every row."""
+    return np.ascontiguousarray(x[:, first:last])
+
+
+@numba.njit
+def _among_zeros(x, before, after):
+    """Return every row between so many zeros."""
+    out = np.zeros((x.shape[0], before + x.shape[1] + after))
+    out[:, before : before + x.shape[1]] = x
+    return out
+
+
+@numba.njit
 def _product(x, A):
     """Return every row times A."""
     return x @ A

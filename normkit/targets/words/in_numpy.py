@@ -99,6 +99,16 @@ def _put(x, places, size):
     return out
 
 
+def _cut(x, first, last):
+    """Return the entries from a first place up to a last of every row."""
+    return x[:, first:last]
+
+
+def _among_zeros(x, before, after):
+    """Return every row between so many zeros."""
+    return np.pad(x, ((0, 0), (before, after)))
+
+
 def _product(x, A):
     """Return every row times A."""
     return x @ A
