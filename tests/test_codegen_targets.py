@@ -236,3 +236,49 @@ def test_printed_functions_refuse_what_they_cannot_take() -> None:
         printed(np.ones(3, dtype=int))
     with pytest.raises(ValueError, match="2 or more axes"):
         function("fro", "numpy")(np.ones(3))
+
+
+# --- the command ----------------------------------------------------------------------------------------------------
+
+
+def run(folder: Path, *args: str) -> tuple[int, str, str]:
+    done = subprocess.run(
+        [sys.executable, "-m", "normkit", "codegen", *args], cwd=folder, capture_output=True, text=True
+    )
+    return done.returncode, done.stdout, done.stderr
+
+
+def test_the_command_prints_what_the_library_does(tmp_path: Path) -> None:
+    code, out, err = run(tmp_path, "--norm", "rms->rms", "--target", "torch", "--map", "sharp", "--accuracy", "0.01")
+    assert (code, err) == (0, "")
+    assert out == nk.codegen("rms->rms", "torch", map="sharp", accuracy=0.01)
+
+
+def test_the_command_writes_whole_files_and_overwrites_none(tmp_path: Path) -> None:
+    asked = ("--norm", "rows(linf, l2)", "--target", "numpy", "-o", "update.py")
+    assert run(tmp_path, *asked) == (0, "", "normkit: wrote update.py\n")
+    written = (tmp_path / "update.py").read_text("utf-8")
+    assert written == nk.codegen("rows(linf, l2)", "numpy")
+    (tmp_path / "update.py").write_text("mine", "utf-8")
+    code, out, err = run(tmp_path, *asked)
+    assert (code, out) == (2, "") and "update.py exists" in err and err.count("\n") == 1
+    assert (tmp_path / "update.py").read_text("utf-8") == "mine"
+    assert run(tmp_path, *asked, "--force")[0] == 0
+    assert (tmp_path / "update.py").read_text("utf-8") == written
+
+
+@pytest.mark.parametrize(
+    ("args", "says"),
+    [
+        (("--norm", "rsm->rms", "--target", "torch"), "unknown norm 'rsm'"),
+        (("--norm", "l2", "--target", "cupy"), "'cupy' is not one of"),
+        (("--norm", "max(topk(2), 1/2*l1)", "--target", "jax"), "it is for numpy, numba"),
+        (("--norm", "spectral", "--target", "jax", "--exact", "--accuracy", "0.1"), "one or the other"),
+        (("--norm", "linf->l1", "--target", "numpy"), "NP-hard"),
+    ],
+    ids=["norm", "target", "search", "contradiction", "hard"],
+)
+def test_the_command_says_what_is_wrong_and_writes_nothing(tmp_path: Path, args: tuple[str, ...], says: str) -> None:
+    code, out, err = run(tmp_path, *args, "-o", "update.py")
+    assert (code, out) == (2, "") and err.startswith("normkit: error: ") and says in err and err.count("\n") == 1
+    assert not list(tmp_path.iterdir())
