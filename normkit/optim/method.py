@@ -50,8 +50,9 @@ class Method:
     @property
     def apart(self) -> bool:
         """Whether every array can be stepped without a look at the others."""
-        alone = self.product is None or len(self.product.names) == 1
-        return alone or self.convention.apart(self.product.outer.spec)  # type: ignore[union-attr]
+        if self.product is None or len(self.product.names) == 1:
+            return True
+        return self.convention.apart(self.product.outer.spec)
 
 
 def as_convention(given: Any) -> Convention:

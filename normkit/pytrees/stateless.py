@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +17,7 @@ from normkit.pytrees.printed import moved
 
 
 @dataclass(frozen=True)
-class Stateless:
+class Stateless(ABC):
     """A norm of pytrees, which `init` checks them against."""
 
     norm: Norm | str
@@ -31,9 +32,9 @@ class Stateless:
         """Return other updates."""
         return self.step(updates, params), state
 
+    @abstractmethod
     def step(self, updates: Any, params: Any) -> Any:
         """Return other updates."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True)
