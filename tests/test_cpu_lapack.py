@@ -116,6 +116,23 @@ def test_same_bits_for_every_number_of_threads():
     assert lapack.batched_polar(A)[0].tobytes() == alone
 
 
+def test_small_batches_stay_on_one_thread_with_the_bits_of_many(monkeypatch):
+    A = draw((4, 5, 7), np.float64)
+    alone = (*lapack.batched_svd(A), *lapack.batched_polar(A))
+    monkeypatch.setattr(lapack, "SMALL", 0)
+    for one, many in zip(alone, (*lapack.batched_svd(A), *lapack.batched_polar(A)), strict=True):
+        np.testing.assert_array_equal(one, many)
+    monkeypatch.undo()
+
+    def wakes(*_):
+        pytest.fail("a batch this small must not wait for other threads")
+
+    monkeypatch.setattr(lapack, "_svd_loop", wakes)
+    monkeypatch.setattr(lapack, "_polar_loop", wakes)
+    lapack.batched_svd(A)
+    lapack.batched_polar(A)
+
+
 def test_nan_is_an_error_not_an_answer():
     A = draw((5, 8, 8), np.float64)
     A[3, 2, 2] = np.nan
@@ -152,7 +169,7 @@ A = np.random.default_rng(0).standard_normal((20, 6, 5))
 U, s, Vt = np.linalg.svd(A, full_matrices=False)
 T, nuclear = lapack.batched_polar(A)
 assert np.allclose(T, U @ Vt) and np.allclose(nuclear, s.sum(axis=1))
-stats = lapack._polar_loop.stats
+stats = lapack._polar_some.stats
 print(sum(stats.cache_hits.values()), sum(stats.cache_misses.values()))
 """
 

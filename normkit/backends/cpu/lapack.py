@@ -22,6 +22,8 @@ from normkit.backends.precision import eps_of, rank_tolerance
 
 Floats = NDArray[np.float32] | NDArray[np.float64]
 LAPACK = "scipy.linalg.cython_lapack"
+SMALL = 10_000
+"""Products m n min(m, n), summed over a batch, below which one thread is sooner done than all are awake."""
 
 
 @cached()
@@ -79,40 +81,57 @@ def _factor(
     return info
 
 
+@cached()
+def _svd_some(addresses: Any, job: Any, first: int, end: int, A: Any, U: Any, S: Any, Vt: Any, info: Any) -> None:
+    """Factor some matrices; U and Vt may have a batch of one as scratch when no vectors are asked for."""
+    m, n = A.shape[1:]
+    ints = np.array([n, m, min(m, n), 0, 0], np.int32)
+    a = np.empty((m, n), A.dtype)
+    work, iwork = _workspace(addresses, job, ints, a, U[0], S[0], Vt[0])
+    for b in range(first, end):
+        v = b % U.shape[0]
+        info[b] = _factor(addresses, job, ints, A[b], a, U[v], S[b], Vt[v], work, iwork)
+
+
 @cached(parallel=True)
 def _svd_loop(addresses: Any, job: Any, chunks: int, A: Any, U: Any, S: Any, Vt: Any, info: Any) -> None:
-    """Factor every matrix; U and Vt may have a batch of one as scratch when no vectors are asked for."""
-    batch, m, n = A.shape
+    """Factor every matrix."""
+    batch = A.shape[0]
     for c in prange(chunks):
-        ints = np.array([n, m, min(m, n), 0, 0], np.int32)
-        a = np.empty((m, n), A.dtype)
-        work, iwork = _workspace(addresses, job, ints, a, U[0], S[0], Vt[0])
-        for b in range(c * batch // chunks, (c + 1) * batch // chunks):
-            v = b % U.shape[0]
-            info[b] = _factor(addresses, job, ints, A[b], a, U[v], S[b], Vt[v], work, iwork)
+        _svd_some(addresses, job, c * batch // chunks, (c + 1) * batch // chunks, A, U, S, Vt, info)
+
+
+@cached()
+def _polar_some(
+    addresses: Any, job: Any, first: int, end: int, A: Any, rank_tol: float, out: Any, nuclear: Any, info: Any
+) -> None:
+    """Write U_r V_r^T of some matrices to `out`, and the sums of their singular values to `nuclear`."""
+    m, n = A.shape[1:]
+    k = min(m, n)
+    ints = np.array([n, m, k, 0, 0], np.int32)
+    a, s = np.empty((m, n), A.dtype), np.empty(k, A.dtype)
+    u, vt = np.empty((m, k), A.dtype), np.empty((k, n), A.dtype)
+    work, iwork = _workspace(addresses, job, ints, a, u, s, vt)
+    for b in range(first, end):
+        info[b] = _factor(addresses, job, ints, A[b], a, u, s, vt, work, iwork)
+        total = 0.0
+        for j in range(k):
+            total += s[j]
+            if s[j] <= rank_tol * s[0]:
+                vt[j] = 0
+        nuclear[b] = total
+        np.dot(u, vt, out[b])
 
 
 @cached(parallel=True)
 def _polar_loop(
     addresses: Any, job: Any, chunks: int, A: Any, rank_tol: float, out: Any, nuclear: Any, info: Any
 ) -> None:
-    """Write U_r V_r^T of every matrix to `out`, and the sum of its singular values to `nuclear`."""
-    batch, m, n = A.shape
-    k = min(m, n)
+    """The same for every matrix."""
+    batch = A.shape[0]
     for c in prange(chunks):
-        ints = np.array([n, m, k, 0, 0], np.int32)
-        a, s = np.empty((m, n), A.dtype), np.empty(k, A.dtype)
-        u, vt = np.empty((m, k), A.dtype), np.empty((k, n), A.dtype)
-        work, iwork = _workspace(addresses, job, ints, a, u, s, vt)
-        for b in range(c * batch // chunks, (c + 1) * batch // chunks):
-            info[b] = _factor(addresses, job, ints, A[b], a, u, s, vt, work, iwork)
-            total = 0.0
-            for j in range(k):
-                total += s[j]
-                if s[j] <= rank_tol * s[0]:
-                    vt[j] = 0
-            nuclear[b] = total
-            np.dot(u, vt, out[b])
+        first, end = c * batch // chunks, (c + 1) * batch // chunks
+        _polar_some(addresses, job, first, end, A, rank_tol, out, nuclear, info)
 
 
 def _lapack_addresses(dtype: np.dtype[Any]) -> tuple[int, int]:
@@ -131,9 +150,13 @@ def _readable(A: Floats) -> Floats:
     return cast(Floats, view)
 
 
-def _chunks(batch: int) -> int:
-    """Count the runs of matrices that share a workspace: a few per thread, to even out the load."""
-    return min(batch, 4 * get_num_threads())
+def _chunks(shape: tuple[int, ...]) -> int:
+    """Count the runs of matrices that share a workspace: a few per thread, to even out the load; one if all are small.
+
+    A parallel loop waits for all threads, also for those without work: that is milliseconds on a busy machine.
+    """
+    batch, m, n = shape
+    return 1 if batch * m * n * min(m, n) < SMALL else min(batch, 4 * get_num_threads())
 
 
 def _raise_unless_converged(info: NDArray[np.int32]) -> None:
@@ -151,7 +174,11 @@ def _decompose(A: Floats, vectors: bool) -> tuple[Floats, Floats, Floats]:
         info = np.zeros(batch, np.int32)
         job = np.frombuffer(b"S" if vectors else b"N", np.uint8)
         with single_threaded_blas():
-            _svd_loop(_lapack_addresses(A.dtype), job, _chunks(batch), _readable(A), U, S, Vt, info)
+            addresses, chunks = _lapack_addresses(A.dtype), _chunks(A.shape)
+            if chunks == 1:
+                _svd_some(addresses, job, 0, batch, _readable(A), U, S, Vt, info)
+            else:
+                _svd_loop(addresses, job, chunks, _readable(A), U, S, Vt, info)
         _raise_unless_converged(info)
     return U, S, Vt
 
@@ -215,7 +242,10 @@ def batched_polar(
         tolerance = rank_tolerance((m, n), eps_of(A.dtype)) if rank_tol is None else rank_tol
         info, job = np.zeros(batch, np.int32), np.frombuffer(b"S", np.uint8)
         with single_threaded_blas():
-            addresses, chunks = _lapack_addresses(A.dtype), _chunks(batch)
-            _polar_loop(addresses, job, chunks, _readable(A), tolerance, T, nuclear, info)
+            addresses, chunks = _lapack_addresses(A.dtype), _chunks(A.shape)
+            if chunks == 1:
+                _polar_some(addresses, job, 0, batch, _readable(A), tolerance, T, nuclear, info)
+            else:
+                _polar_loop(addresses, job, chunks, _readable(A), tolerance, T, nuclear, info)
         _raise_unless_converged(info)
     return T, nuclear
