@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -16,8 +21,8 @@ COMMON = (
     click.Option(["--long"], is_flag=True, help="Recompute the shipped long-run values too: minutes."),
     click.Option(["--json", "as_json"], is_flag=True, help="Print one JSON document; tables go to stderr."),
     click.Option(["--out"], metavar="DIR", help="Write NAME.json and the pictures there; a killed run resumes there."),
-    click.Option(["--seed"], type=int, default=0, show_default=True, help="The root of all randomness."),
-    click.Option(["--workers"], type=click.IntRange(1), default=2, show_default=True, help="Processes, with joblib."),
+    click.Option(["--seed"], type=click.IntRange(0), default=0, show_default=True, help="The root of all randomness."),
+    click.Option(["--workers"], type=click.IntRange(1), help="Processes, with joblib; 2 if not given."),
 )
 
 
@@ -31,7 +36,13 @@ class Studies(click.Group):
         return ["list", "all", *studies.names()]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Return the command of a study, with the study's own options."""
+        """Return the command of a study, with the study's own options.
+
+        Raises
+        ------
+        ParameterError
+            If there is no such study.
+        """
         from normkit import studies
 
         if cmd_name == "list":
@@ -41,7 +52,7 @@ class Studies(click.Group):
                 "all", params=list(COMMON), callback=_every, help="Run all studies, one after the other.",
                 short_help="Run all studies.",
             )  # fmt: skip
-        return _command(studies.get(cmd_name)) if cmd_name in studies.names() else None
+        return _command(studies.get(cmd_name))
 
 
 @click.group(cls=Studies)
@@ -61,21 +72,26 @@ def study() -> None:
 @click.command("list")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def listing(as_json: bool) -> None:
-    """List the studies, and what each reproduces."""
+    """List the studies, then the study of every number (S01, ...) that is reproduced."""
     from normkit import studies
 
     found = [studies.get(name) for name in studies.names()]
     if as_json:
-        rows = [{"name": each.name, "title": each.title, "ids": list(each.ids)} for each in found]
+        rows = [{name: getattr(each, name) for name in ("name", "title", "ids", "finding")} for each in found]
         click.echo(json.dumps({"studies": rows, "index": studies.index()}, indent=2, ensure_ascii=False))
         return
     width = max(len(each.name) for each in found)
     for each in found:
-        click.echo(f"{each.name:<{width}}  {each.title}" + (f" ({', '.join(each.ids)})" if each.ids else ""))
+        click.echo(f"{each.name:<{width}}  {each.title}")
+    click.echo("")
+    for number, name in studies.index().items():
+        click.echo(f"{number}  {name}")
 
 
 def _command(study: Study) -> click.Command:
-    own = [
+    from normkit.studies.kit.files import text
+
+    options = [
         click.Option(
             [f"--{name.replace('_', '-')}"],
             type=None if option.kind is bool else option.kind,
@@ -88,53 +104,75 @@ def _command(study: Study) -> click.Command:
         for name, option in study.options.items()
     ]
 
-    def run(quick: bool, long: bool, as_json: bool, out: str | None, seed: int, workers: int, **options: Any) -> int:
-        made, fine = _run(study, quick, long, as_json, out, seed, workers, options)
+    def run(quick: bool, long: bool, as_json: bool, out: str | None, seed: int, workers: int | None, **own: Any) -> int:
+        asked = _Asked(quick, long, as_json, out, seed, workers)
+        with _interruptible(out):
+            made, fine = _run(study, asked, own)
         if as_json:
-            click.echo(json.dumps(made, indent=2, ensure_ascii=False))
+            click.echo(text(made), nl=False)
         return 0 if fine else 1
 
     about = study.about.split("\n\n")
-    return click.Command(study.name, params=[*COMMON, *own], callback=run, help=about[0], short_help=study.title)
+    return click.Command(study.name, params=[*COMMON, *options], callback=run, help=about[0], short_help=study.title)
 
 
-def _every(quick: bool, long: bool, as_json: bool, out: str | None, seed: int, workers: int) -> int:
+def _every(quick: bool, long: bool, as_json: bool, out: str | None, seed: int, workers: int | None) -> int:
     from normkit import studies
+    from normkit.studies.kit.files import text
 
-    made, all_fine = [], True
-    for name in studies.names():
-        each = studies.get(name)
-        defaults = {key: option.default for key, option in each.options.items()}
-        document, fine = _run(each, quick, long, as_json, out, seed, workers, defaults)
-        made.append(document)
-        all_fine = all_fine and fine
-        click.echo("", err=as_json)
+    asked, made, all_fine = _Asked(quick, long, as_json, out, seed, workers), [], True
+    with _interruptible(out):
+        for name in studies.names():
+            each = studies.get(name)
+            document, fine = _run(each, asked, {key: option.default for key, option in each.options.items()})
+            made.append(document)
+            all_fine = all_fine and fine
+            click.echo("", err=as_json)
     if as_json:
-        click.echo(json.dumps({"studies": made}, indent=2, ensure_ascii=False))
+        click.echo(text({"studies": made}), nl=False)
     return 0 if all_fine else 1
 
 
-def _run(
-    study: Study,
-    quick: bool,
-    long: bool,
-    as_json: bool,
-    out: str | None,
-    seed: int,
-    workers: int,
-    options: dict[str, Any],
-) -> tuple[dict[str, Any], bool]:
+@dataclass(frozen=True)
+class _Asked:
+    """The options that all studies have."""
+
+    quick: bool
+    long: bool
+    as_json: bool
+    out: str | None
+    seed: int
+    workers: int | None
+
+    @property
+    def form(self) -> str:
+        return "quick" if self.quick else "long" if self.long else "full"
+
+
+@contextmanager
+def _interruptible(out: str | None) -> Iterator[None]:
+    """Say after Ctrl-C what is kept."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        kept = "nothing was kept: give --out DIR" if out is None else f"{out} keeps what is done: run it again to go on"
+        click.echo(f"normkit: interrupted; {kept}", err=True)
+        sys.exit(130)
+
+
+def _run(study: Study, asked: _Asked, options: dict[str, Any]) -> tuple[dict[str, Any], bool]:
     """Run a study, print it, write it, and return it as plain data with whether it is as documented."""
     from normkit.cli.progress import Progress
     from normkit.errors import ParameterError
     from normkit.studies.kit import files, report
     from normkit.studies.kit.cells import Cells
 
-    if quick and long:
+    if asked.quick and asked.long:
         raise ParameterError("--quick and --long exclude each other")
-    form = "quick" if quick else "long" if long else "full"
-    place = None if out is None else files.folder(out)
-    kept = None if place is None else files.journal(place, study, form)
+    if asked.workers is not None and asked.workers > 1 and find_spec("joblib") is None:
+        click.echo("normkit: one process: more need joblib (the extra normkit[scale])", err=True)
+    place = None if asked.out is None else files.folder(asked.out)
+    kept = None if place is None else files.journal(place, study, asked.form)
     start = time.perf_counter()
     with Progress(1000) as progress:
 
@@ -142,11 +180,12 @@ def _run(
             progress.start(f"{study.name} {label}")
             progress.done = 1000 * done // max(total, 1)
 
-        cells = Cells(study.name, seed, kept, workers, watch)
-        outcome = study(seed=seed, quick=quick, long=long, cells=cells, **options)
-    document = report.document(study, outcome, seed=seed, form=form, options=options)
+        progress.start(study.name)
+        cells = Cells(study.name, asked.seed, kept, asked.workers or 2, watch)
+        outcome = study(seed=asked.seed, quick=asked.quick, long=asked.long, cells=cells, **options)
+    document = report.document(study, outcome, seed=asked.seed, form=asked.form, options=options)
     for line in report.text(study, outcome):
-        click.echo(line, err=as_json)
+        click.echo(line, err=asked.as_json)
     if place is not None:
         written = files.write(place, study, outcome, document)
         cells.forget()

@@ -1,6 +1,6 @@
 """Studies: what source documents claim, reproduced, measured and, where it is wrong, corrected; one file per study.
 
-A module of this package with a `STUDY` is a study; `kit` is what they are made of.
+A module of this package is a study, its `STUDY`; packages hold the pieces of studies, and `kit` what all are made of.
 
 Examples
 --------
@@ -11,6 +11,7 @@ True
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from functools import cache
 from importlib import import_module
 from pkgutil import iter_modules
@@ -37,13 +38,15 @@ def get(name: str) -> Study:
     Raises
     ------
     ParameterError
-        If there is none of that name.
+        If there is none of that name; with the nearest one.
     """
     if name not in _all():
-        raise ParameterError(f"unknown study {name!r}; known: {', '.join(names())}")
+        near = get_close_matches(name, names(), 1)
+        meant = f"did you mean {near[0]}? " if near else ""
+        raise ParameterError(f"unknown study {name!r}; {meant}known: {', '.join(names())}")
     return _all()[name]
 
 
 def index() -> dict[str, str]:
-    """Return the study of every number (S01, ...)."""
+    """Return the name of the study of every number that is reproduced, such as S51."""
     return dict(sorted((number, study.name) for study in _all().values() for number in study.ids))

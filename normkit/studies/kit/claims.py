@@ -1,7 +1,8 @@
 """Claims: a statement, what was measured, what was expected within which tolerance, and the verdict.
 
 Every claim has a *documented* verdict, the one that the pages state. A run is as documented if all verdicts are, and a
-claim that is documented as false is refuted anew each time.
+claim that is documented as false is refuted anew each time. No number at all is no evidence: a claim about an empty
+list is false.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ class Claim:
     claim : str
         The statement, in words that can be true or false.
     measured, expected, tolerance : JSON
-        Numbers, texts, lists or mappings of these; None where there is none.
+        Numbers, texts, lists or mappings of these; None where there is none. What is not finite is a text.
     confidence : str
         What the tolerance rests on: "exact", "4 standard errors of 500 samples", "one seed".
     verdict : {"holds", "conditional", "false", "measured"}
@@ -55,20 +56,36 @@ def within(
 ) -> Claim:
     """Return a claim that numbers, or sequences of them, are what is expected up to an absolute tolerance, each.
 
-    It holds where all are, and is false otherwise. With ``documented="measured"`` it is only recorded where they are.
+    It holds where all are, and is false otherwise, also for a NaN or a number that is missing. With
+    ``documented="measured"`` it is only recorded where they are.
+
+    Examples
+    --------
+    >>> from normkit.studies.kit.claims import within
+    >>> within("X.root", "the root of 2", 2**0.5, 1.4142, 1e-4, confidence="exact").verdict
+    'holds'
+    >>> within("X.root", "the root of 2", 2**0.5, 1.5, 1e-4, confidence="exact").verdict
+    'false'
     """
     got, want, room = (np.asarray(x, dtype=float) for x in (measured, expected, tolerance))
-    fine = got.shape == np.broadcast_shapes(got.shape, want.shape, room.shape) and bool(
-        np.all(np.abs(got - want) <= room)
-    )
+    same = got.size > 0 and got.shape == np.broadcast_shapes(got.shape, want.shape, room.shape)
+    fine = same and bool(np.all(np.abs(got - want) <= room))
     return _claim(id, claim, measured, expected, tolerance, confidence, fine, documented)
 
 
 def below(
     id: str, claim: str, measured: Any, bound: Any, *, confidence: str = "exact", documented: Verdict = "holds"
 ) -> Claim:
-    """Return a claim that numbers are at most a bound, each."""
-    fine = bool(np.all(np.asarray(measured, dtype=float) <= np.asarray(bound, dtype=float)))
+    """Return a claim that numbers are at most a bound, each.
+
+    Examples
+    --------
+    >>> from normkit.studies.kit.claims import below
+    >>> below("X.sine", "a sine is at most 1", [0.2, 0.9], 1.0).verdict
+    'holds'
+    """
+    got = np.asarray(measured, dtype=float)
+    fine = got.size > 0 and bool(np.all(got <= np.asarray(bound, dtype=float)))
     return _claim(id, claim, measured, f"<= {_text(bound)}", None, confidence, fine, documented)
 
 
@@ -89,7 +106,7 @@ def check(
 def refuted(id: str, claim: str, evidence: bool, measured: Any, expected: Any = None, *, confidence: str) -> Claim:
     """Return a claim that is documented as false: it is, if there is evidence against it; else it holds in this run."""
     verdict: Verdict = "false" if evidence else "holds"
-    return Claim(id, claim, _plain(measured), _plain(expected), None, confidence, verdict, "false")
+    return Claim(id, claim, plain(measured), plain(expected), None, confidence, verdict, "false")
 
 
 def conditional(
@@ -100,29 +117,39 @@ def conditional(
     Where it held without it as well it holds in this run; where it failed under it, it is false.
     """
     verdict: Verdict = "false" if not under else "holds" if without else "conditional"
-    return Claim(id, claim, _plain(measured), _plain(expected), None, confidence, verdict, "conditional")
+    return Claim(id, claim, plain(measured), plain(expected), None, confidence, verdict, "conditional")
 
 
 def measured(id: str, claim: str, value: Any, *, confidence: str) -> Claim:
     """Return a number without a claim about it."""
-    return Claim(id, claim, _plain(value), None, None, confidence, "measured", "measured")
+    return Claim(id, claim, plain(value), None, None, confidence, "measured", "measured")
 
 
 def _claim(
     id: str, claim: str, got: Any, want: Any, room: Any, confidence: str, fine: bool, documented: Verdict
 ) -> Claim:
+    if documented == "false":
+        raise ValueError(f"{id}: what is documented as false would be so whatever was measured; state it by refuted()")
     verdict: Verdict = documented if fine else "false"
-    return Claim(id, claim, _plain(got), _plain(want), _plain(room), confidence, verdict, documented)
+    return Claim(id, claim, plain(got), plain(want), plain(room), confidence, verdict, documented)
 
 
-def _plain(value: Any) -> Any:
-    """Return a value as JSON has it."""
+def plain(value: Any) -> Any:
+    """Return a value as JSON has it; numbers that are not finite, which JSON has not, as texts.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from normkit.studies.kit.claims import plain
+    >>> plain({"gap": np.array([0.5, np.nan]), "steps": (np.int64(3), None)})
+    {'gap': [0.5, 'nan'], 'steps': [3, None]}
+    """
     if isinstance(value, np.ndarray | np.generic):
-        return _plain(value.tolist())
+        return plain(value.tolist())
     if isinstance(value, dict):
-        return {str(key): _plain(each) for key, each in value.items()}
+        return {str(key): plain(each) for key, each in value.items()}
     if isinstance(value, Sequence) and not isinstance(value, str):
-        return [_plain(each) for each in value]
+        return [plain(each) for each in value]
     if isinstance(value, float) and not np.isfinite(value):
         return str(value)
     return value

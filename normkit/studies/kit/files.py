@@ -1,31 +1,37 @@
-"""A run in a folder: NAME.json and NAME-FIGURE.png, .svg; each whole or not at all."""
+"""A run in a folder: NAME.json and NAME-FIGURE.png, .svg; each whole or not at all, the pictures first."""
 
 from __future__ import annotations
 
 import json
+from io import BytesIO
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
 from normkit.errors import FileError
 from normkit.files import replacing
-from normkit.studies.kit.ink import canvas
+from normkit.studies.kit.ink import picture
 from normkit.studies.kit.outcome import Outcome
 from normkit.studies.kit.study import Study
 
-KINDS = (".png", ".svg")
+KINDS = ("png", "svg")
 
 
 def folder(path: str) -> Path:
-    """Return a folder to write to, made where it is missing.
+    """Return a folder to write to, made where it is missing; found fit before anything is computed.
 
     Raises
     ------
     FileError
-        If it cannot be made, or is a file.
+        If it cannot be made or written to, or is a file.
     """
+    if not path:
+        raise FileError("an empty folder name; give a folder, or . for this one")
     place = Path(path)
     try:
         place.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=place):
+            pass
     except OSError as error:
         raise FileError(f"cannot write to the folder {path}: {error.strerror or error}") from error
     return place
@@ -36,17 +42,29 @@ def journal(place: Path, study: Study, form: str) -> Path:
     return place / f".{study.name}.{form}.cells"
 
 
+def text(document: dict[str, Any]) -> str:
+    """Return the text of a document: strict JSON, without NaN."""
+    return json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
 def write(place: Path, study: Study, outcome: Outcome, document: dict[str, Any]) -> list[Path]:
-    """Write a run and its pictures, and return their paths."""
-    made = [place / f"{study.name}.json"]
-    with replacing(made[0]) as stream:
-        stream.write((json.dumps(document, indent=1, ensure_ascii=False) + "\n").encode())
+    """Write a run and its pictures, and return their paths.
+
+    Everything is drawn before the first byte is written; NAME.json comes last, so that where it is new all is.
+
+    Raises
+    ------
+    FileError
+        If a file cannot be written.
+    """
+    made: dict[Path, bytes] = {}
     for figure in outcome.figures:
-        drawn = canvas(figure)
         for kind in KINDS:
-            made.append(place / f"{study.name}-{figure.id}{kind}")
-            # Without a date, so that the same run gives the same file.
-            facts: dict[str, dict[str, Any]] = {".svg": {"Date": None}, ".png": {"Software": None}}
-            with replacing(made[-1]) as stream:
-                drawn.savefig(stream, format=kind[1:], dpi=130, metadata=facts[kind])
-    return made
+            stream = BytesIO()
+            picture(figure, stream, kind)
+            made[place / f"{study.name}-{figure.id}.{kind}"] = stream.getvalue()
+    made[place / f"{study.name}.json"] = text(document).encode()
+    for path, data in made.items():
+        with replacing(path) as file:
+            file.write(data)
+    return list(made)

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure as Canvas
-
     from normkit.studies.kit.outcome import Figure
 
 COLOURS = ("#1f5fa8", "#c0392b", "#2e7d4f", "#8a5a00", "#6a3d9a", "#444444", "#008b8b", "#b0417a")
 DASHES: tuple[Any, ...] = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 1)), (0, (8, 2)), (0, (3, 1)))
 MARKERS = ("o", "s", "^", "D", "v", "x", "P", "*")
+DPI = 130
 STYLE: dict[str, Any] = {
     "font.size": 9.5,
     "axes.grid": True,
@@ -39,13 +38,15 @@ def inks(markers: bool = True) -> Iterator[dict[str, Any]]:
         yield made | ({"marker": MARKERS[place % len(MARKERS)], "markersize": 4} if markers else {})
 
 
-def canvas(figure: Figure) -> Canvas:
-    """Draw a figure."""
+def picture(figure: Figure, stream: BinaryIO, kind: str) -> None:
+    """Draw a figure and write it as png or svg; the same figure gives the same bytes."""
     from matplotlib import rc_context
     from matplotlib.figure import Figure as Canvas
 
     rc: Any = STYLE  # matplotlib's stubs list every key
+    # Without a date, and with ids that depend on the picture alone.
+    facts: dict[str, Any] = {"svg": {"Date": None}, "png": {"Software": None}}[kind]
     with rc_context(rc):
-        made = Canvas(figsize=figure.size, layout="constrained")
-        figure.draw(made)
-    return made
+        canvas = Canvas(figsize=figure.size, layout="constrained")
+        figure.draw(canvas)
+        canvas.savefig(stream, format=kind, dpi=DPI, metadata=facts)

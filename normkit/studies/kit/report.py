@@ -4,39 +4,46 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Iterator
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from normkit.studies.kit.claims import _plain
+from normkit.studies.kit.claims import plain
 from normkit.studies.kit.outcome import Outcome, Table
 from normkit.studies.kit.study import Study
 
-PACKAGES = ("normkit", "numpy", "scipy", "sympy", "numba")
+PACKAGES = ("normkit", "numpy", "scipy", "sympy", "numba", "matplotlib")
 
 
 def document(study: Study, outcome: Outcome, *, seed: int, form: str, options: dict[str, Any]) -> dict[str, Any]:
-    """Return one run as plain data."""
+    """Return one run as plain data, ready for JSON: what it was asked, what ran it, and what it gave."""
     return {
         "study": study.name,
         "title": study.title,
         "ids": list(study.ids),
         "seed": seed,
         "form": form,
-        "options": _plain(options),
-        "versions": {"python": platform.python_version()} | {name: version(name) for name in PACKAGES},
+        "options": plain(options),
+        "versions": {"python": platform.python_version()} | {name: _version(name) for name in PACKAGES},
         "claims": [{name: getattr(claim, name) for name in claim.__dataclass_fields__} for claim in outcome.claims],
         "tables": [
             {
                 "id": t.id,
                 "title": t.title,
                 "columns": list(t.columns),
-                "rows": _plain([list(r) for r in t.rows]),
+                "rows": plain([list(r) for r in t.rows]),
                 "note": t.note,
             }
             for t in outcome.tables
         ],
         "figures": [{"id": figure.id, "caption": figure.caption} for figure in outcome.figures],
     }
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"  # normkit itself, where it runs from its sources
 
 
 def text(study: Study, outcome: Outcome) -> Iterator[str]:
@@ -67,7 +74,14 @@ def lines(table: Table) -> Iterator[str]:
 
 
 def shown(value: Any) -> str:
-    """Return a number, a text or some of them for a reader: four digits, the first few of many."""
+    """Return a number, a text or some of them for a reader: four digits, the first few of many.
+
+    Examples
+    --------
+    >>> from normkit.studies.kit.report import shown
+    >>> shown([0.123456, 12, None]), shown(1e-9)
+    ('0.1235, 12, -', '1e-09')
+    """
     if value is None:
         return "-"
     if isinstance(value, bool | str):

@@ -9,13 +9,17 @@ from typing import Any
 
 import numpy as np
 
+from normkit.errors import ParameterError
 from normkit.studies.kit.cells import Cells
 from normkit.studies.kit.outcome import Outcome
 
 
 @dataclass(frozen=True)
 class Option:
-    """An option of one study: its type (int, float, str or bool), default and help; `many` may be given repeatedly."""
+    """An option of one study: its type (int, float, str or bool), default and help; `many` may be given repeatedly.
+
+    Where `many`, the default is a tuple.
+    """
 
     kind: type
     default: Any
@@ -66,6 +70,8 @@ class Study:
         What it is about, in a line.
     ids : tuple of str
         The numbers of what it reproduces.
+    finding : str
+        What was found, in a sentence.
     about : str
         The page's text, in Markdown: what holds, what the source prints, what was found.
     run : callable
@@ -76,6 +82,7 @@ class Study:
     name: str
     title: str
     ids: tuple[str, ...]
+    finding: str
     about: str
     run: Callable[[Run], Outcome]
     options: Mapping[str, Option] = field(default_factory=dict)
@@ -83,18 +90,44 @@ class Study:
     def __call__(
         self, *, seed: int = 0, quick: bool = False, long: bool = False, cells: Cells | None = None, **options: Any
     ) -> Outcome:
-        """Run it from Python."""
+        """Run it from Python.
+
+        Raises
+        ------
+        ParameterError
+            For an option that it does not have, a negative seed, or both forms at once.
+        """
+        if quick and long:
+            raise ParameterError("a run is quick or long, not both")
+        if unknown := [name for name in options if name not in self.options]:
+            known = ", ".join(self.options) or "none"
+            raise ParameterError(f"{self.name} has no option {unknown[0]!r}; its options: {known}")
         chosen = {name: option.default for name, option in self.options.items()} | options
         return self.run(Run(seed, quick, long, chosen, cells or Cells(self.name, seed)))
 
 
 def study(
-    name: str, title: str, ids: tuple[str, ...] = (), options: Mapping[str, Option] | None = None
+    name: str,
+    title: str,
+    ids: tuple[str, ...] = (),
+    options: Mapping[str, Option] | None = None,
+    finding: str = "",
 ) -> Callable[[Callable[[Run], Outcome]], Study]:
-    """Return a decorator that makes a study of a function; its module's docstring is the page's text."""
+    """Return a decorator that makes a study of a function; its module's docstring is the page's text.
+
+    Parameters: those of `Study`. The first line of the docstring stands for a finding that is not given.
+
+    Examples
+    --------
+    >>> from normkit import studies
+    >>> from normkit.studies.kit.study import Study
+    >>> isinstance(studies.get("spectral-clipping"), Study)
+    True
+    """
 
     def make(function: Callable[[Run], Outcome]) -> Study:
         about = inspect.getdoc(inspect.getmodule(function)) or ""
-        return Study(name, title, ids, about, function, dict(options or {}))
+        first = " ".join(about.split("\n\n")[0].split())
+        return Study(name, title, ids, finding or first, about, function, dict(options or {}))
 
     return make
