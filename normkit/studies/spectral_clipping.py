@@ -24,9 +24,10 @@ from normkit.studies.kit.study import Run, study
 
 SHARE, BOUND, LENGTH = 0.3, 1.0, 0.05
 SHAPE = (5, 7)
+FINDING = "Polar factors alone clip and cap singular values to rounding; clipped decay settles at b + (1 - a) lr / a."
 
 
-@study("spectral-clipping", "clips, caps and decay of singular values", ("S51",))
+@study("spectral-clipping", "clips, caps and decay of singular values", ("S51",), finding=FINDING)
 def STUDY(at: Run) -> Outcome:
     """Compare the formulas with an SVD, then watch the largest singular value settle."""
     made = Outcome()
@@ -104,11 +105,11 @@ def _drawing(paths: dict[str, list[float]], plain: list[float], limits: list[flo
         for ink, (name, path) in zip(inks(markers=False), paths.items(), strict=False):
             left.plot(range(1, len(path) + 1), path, label=name, **ink)
         for limit in limits:
-            left.axhline(limit, color="0.5", linewidth=0.8)
+            left.axhline(limit, color="0.5", linewidth=0.8, zorder=0)
         left.set(xlabel="step", ylabel=r"$\sigma_1$", title="clipped decay, and its limits (grey)", xlim=(0, 60))
         left.legend(loc="lower right")
         right.plot(range(1, len(plain) + 1), plain, **next(inks(markers=False)))
         right.axhline(2.0, color="0.5", linewidth=0.8)
-        right.set(xlabel="step", title="decay 0.5 of LMO steps; grey: 1/wd", ylim=(0, 2.1))
+        right.set(xlabel="step", ylabel=r"$\sigma_1$", title="decay 0.5 of LMO steps; grey: 1/wd", ylim=(0, 2.1))
 
     return draw
