@@ -18,6 +18,7 @@ from click.testing import CliRunner
 
 import normkit as nk
 from normkit import studies
+from normkit.backends.cpu.blas_threads import NUMPY, SCIPY, controls
 from normkit.cli import main
 from normkit.studies.kit import cells as kit_cells
 from normkit.studies.kit import files, ink, report
@@ -124,6 +125,20 @@ def test_workers_do_not_change_numbers(joblib: bool, monkeypatch: pytest.MonkeyP
     assert Cells("play", 1).map("means", mean, SOME) != alone
 
 
+def test_a_study_has_one_blas_thread_and_gives_the_others_back() -> None:
+    read = [found[0] for found in map(controls, (NUMPY, SCIPY)) if found]
+    before = [get() for get in read]
+    inside: list[int] = []
+
+    def look(at: Run) -> Outcome:
+        inside.extend(get() for get in read)
+        return Outcome()
+
+    Study("look", "", (), "", "", look)()
+    assert inside == [1] * len(read)
+    assert [get() for get in read] == before
+
+
 def test_finished_cells_are_taken_from_a_journal_even_after_a_line_that_was_cut(tmp_path: Path) -> None:
     place = tmp_path / "cells"
     whole = Cells("play", 0, place).map("means", mean, SOME)
@@ -145,6 +160,7 @@ SLOW = """
 import os, sys, time
 from pathlib import Path
 from normkit import studies
+from normkit.backends.cpu.blas_threads import NUMPY, SCIPY, controls
 from normkit.cli import main
 from normkit.studies.kit.outcome import Outcome, Table
 from normkit.studies.kit.study import Study

@@ -10,28 +10,33 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import functools
-import importlib
 import threading
 from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 
 _lock = threading.Lock()
 _users = 0
 _threads_before = 1
 
 
+SCIPY, NUMPY = "scipy.linalg.cython_lapack", "numpy.linalg._umath_linalg"
+"""Modules that are linked to a BLAS; in wheels each library brings its own."""
+
+
 @functools.cache
-def controls() -> tuple[Callable[[], int], Callable[[int], None]] | None:
-    """Find OpenBLAS's get and set of the number of threads."""
-    module = importlib.import_module("scipy.linalg.cython_lapack")
+def controls(linked: str = SCIPY) -> tuple[Callable[[], int], Callable[[int], None]] | None:
+    """Find get and set of the number of threads of the OpenBLAS that a module is linked to."""
+    module = find_spec(linked)
     try:
-        library = ctypes.CDLL(module.__file__)
+        library = ctypes.CDLL(module.origin if module else None)
     except OSError:
         return None
     for prefix in ("scipy_openblas", "openblas"):
-        if hasattr(library, f"{prefix}_set_num_threads"):
-            read = getattr(library, f"{prefix}_get_num_threads")
-            write = getattr(library, f"{prefix}_set_num_threads")
-            return read, write
+        for suffix in ("", "64_"):
+            if hasattr(library, f"{prefix}_set_num_threads{suffix}"):
+                read = getattr(library, f"{prefix}_get_num_threads{suffix}")
+                write = getattr(library, f"{prefix}_set_num_threads{suffix}")
+                return read, write
     return None
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from normkit.errors import FileError, ParameterError
+from normkit.studies.kit.threads import one_thread
 
 PACKAGE = Path(__file__).parents[2]
 
@@ -132,7 +133,8 @@ class Cells:
 
 def _one(function: Callable[..., Any], seeds: np.random.SeedSequence, cell: tuple[Any, ...]) -> Any:
     """Run one cell; the value goes through JSON, so that a resumed run sees what a fresh one does."""
-    value = function(np.random.default_rng(seeds), *cell)
+    with one_thread():
+        value = function(np.random.default_rng(seeds), *cell)
     return json.loads(json.dumps(value, default=lambda each: each.tolist()))
 
 

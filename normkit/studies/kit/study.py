@@ -12,6 +12,7 @@ import numpy as np
 from normkit.errors import ParameterError
 from normkit.studies.kit.cells import Cells
 from normkit.studies.kit.outcome import Outcome
+from normkit.studies.kit.threads import one_thread
 
 
 @dataclass(frozen=True)
@@ -103,7 +104,8 @@ class Study:
             known = ", ".join(self.options) or "none"
             raise ParameterError(f"{self.name} has no option {unknown[0]!r}; its options: {known}")
         chosen = {name: option.default for name, option in self.options.items()} | options
-        return self.run(Run(seed, quick, long, chosen, cells or Cells(self.name, seed)))
+        with one_thread():
+            return self.run(Run(seed, quick, long, chosen, cells or Cells(self.name, seed)))
 
 
 def study(
