@@ -1,22 +1,29 @@
-"""Write the pages that come from the code: catalogue.md, cli.md, api.md, references.md.
+"""Write the pages that come from the code: catalogue.md, cli.md, api.md, references.md, and studies/.
 
 ``python docs/generate.py`` writes them; ``--check`` only tells whether the committed pages are what would be written.
+The pages of the studies come from docs/studies/NAME.json, which ``normkit study NAME --out docs/studies`` writes.
 """
 
 from __future__ import annotations
 
 import inspect
+import json
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import click
 import numpy as np
 
 import normkit as nk
+from normkit import studies
 from normkit.references import REFERENCES
 from normkit.rosetta import tables
+from normkit.studies.kit.page import overview
+from normkit.studies.kit.page import page as study_page
 
 HERE = Path(__file__).parent
 NOTE = "<!-- Written by docs/generate.py; do not edit. -->\n"
@@ -123,12 +130,32 @@ def conventions() -> Iterator[str]:
     yield f"<!-- /rosetta -->{after}"
 
 
+def runs() -> dict[str, dict[str, Any]]:
+    """Return the runs of studies that are kept beside their pages, by the name of the study."""
+    found = {name: HERE / "studies" / f"{name}.json" for name in studies.names()}
+    return {name: json.loads(path.read_text("utf-8")) for name, path in found.items() if path.exists()}
+
+
+def study(name: str) -> Iterator[str]:
+    """Yield the page of a study."""
+    yield f"{NOTE}"
+    yield from study_page(studies.get(name), runs()[name])
+
+
+def all_studies() -> Iterator[str]:
+    """Yield the page that lists the studies."""
+    yield f"{NOTE}"
+    yield from overview(runs(), {name: studies.get(name) for name in studies.names()})
+
+
 PAGES: dict[str, Callable[[], Iterator[str]]] = {
     "catalogue.md": catalogue,
     "cli.md": cli,
     "api.md": api,
     "references.md": references,
     "conventions.md": conventions,
+    "studies/index.md": all_studies,
+    **{f"studies/{name}.md": partial(study, name) for name in runs()},
 }
 
 

@@ -6,6 +6,7 @@ import doctest
 import importlib
 import importlib.util
 import inspect
+import json
 import re
 import subprocess
 import sys
@@ -16,6 +17,8 @@ import numpy as np
 import pytest
 
 import normkit as nk
+from normkit import studies
+from normkit.studies.kit.claims import plain
 
 ROOT = Path(__file__).parents[1]
 
@@ -28,9 +31,29 @@ def generator() -> ModuleType:
     return module
 
 
-@pytest.mark.parametrize("name", ["catalogue.md", "cli.md", "api.md", "references.md", "conventions.md"])
+STUDIES = [f"studies/{name}.md" for name in studies.names()]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["catalogue.md", "cli.md", "api.md", "references.md", "conventions.md", "studies/index.md", *STUDIES],
+)
 def test_generated_pages_are_what_the_code_says(name: str) -> None:
     assert (ROOT / "docs" / name).read_text("utf-8") == generator().page(name), "run: python docs/generate.py"
+
+
+@pytest.mark.parametrize("name", studies.names())
+def test_pages_of_studies_show_a_full_run_of_the_study_as_it_is(name: str) -> None:
+    """A run that is kept is of the full form, as documented, with its pictures, and of this study's options."""
+    folder, study = ROOT / "docs" / "studies", studies.get(name)
+    assert (folder / f"{name}.json").exists(), f"run: normkit study {name} --out docs/studies"
+    run = json.loads((folder / f"{name}.json").read_text("utf-8"))
+    assert (run["study"], run["title"], run["form"], tuple(run["ids"])) == (name, study.title, "full", study.ids)
+    assert [claim["id"] for claim in run["claims"] if claim["verdict"] != claim["documented"]] == []
+    assert run["options"] == plain({option: each.default for option, each in study.options.items()})
+    for figure in run["figures"]:
+        picture = folder / f"{name}-{figure['id']}.png"
+        assert picture.stat().st_size < 120_000, f"{picture.name} is large for a page"
 
 
 def is_norm_class(item: object) -> bool:

@@ -6,6 +6,7 @@ study.py     a study, its options, and what a run is given
 cells.py     independent pieces of Monte Carlo work: in parallel, seeded apart, resumed
 threads.py   one BLAS thread
 report.py    a run as text and as JSON
+page.py      a run as a page of the documentation
 files.py     JSON and pictures in a folder
 ink.py       lines that are told apart in grey
 """
