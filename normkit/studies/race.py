@@ -139,12 +139,13 @@ def _end(score: Score, rates: list[float]) -> str:
 
 def _draw(canvas: Any, scores: list[Score], found: dict[tuple[str, float], list[dict[str, Any]]]) -> None:
     left, right = canvas.subplots(1, 2)
-    for norm, ink in zip(dict.fromkeys(score.norm for score in scores), inks(), strict=False):
+    styles = dict(zip(dict.fromkeys(score.norm for score in scores), inks(), strict=False))
+    for norm, ink in styles.items():
         line = [s for s in scores if s.norm == norm and not s.diverged]
         errors = [s.half if np.isfinite(s.half) else 0.0 for s in line]
         left.errorbar([s.lr for s in line], [s.mean for s in line], errors, capsize=2, label=norm, **ink)
-    order = best(scores)
-    for score, ink in zip(order, inks(markers=False), strict=False):
+    for score in best(scores):
+        ink = styles[score.norm] | {"marker": ""}
         curves = [result for result in found[score.norm, score.lr] if not np.isinf(result["final"])]
         if curves:
             mean = np.mean([result["losses"] for result in curves], axis=0)
