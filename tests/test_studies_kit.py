@@ -334,6 +334,15 @@ def test_an_interrupted_run_says_what_is_kept(
     assert "keeps what is done" in capsys.readouterr().err
 
 
+def test_more_processes_without_joblib_are_one_and_said_so(registered: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.modules["normkit.cli.study"], "find_spec", lambda name: None)
+    monkeypatch.setattr(kit_cells, "find_spec", lambda name: None)
+    result = run("play", "--workers", "3")
+    assert result.return_value == 0
+    assert "one process: more need joblib" in result.stderr
+    assert "joblib" not in run("play").stderr
+
+
 # the registry
 
 
