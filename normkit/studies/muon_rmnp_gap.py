@@ -1,4 +1,4 @@
-r"""How far the directions of Muon and RMNP are apart at a Gaussian gradient, and with what probability.
+r"""At a Gaussian gradient Muon and RMNP are $1/\sqrt n$ apart on average; not so with probability $1-n^{-2}$, as printed.
 
 For $W$ of $m$ rows and $n$ columns, independent $N(0,1)$ entries, Muon moves along $A^{-1/2}W$ and RMNP along
 $D^{-1/2}W$, where $A=WW^T$ and $D=\mathrm{diag}(A)$. The gap is $\Delta=(A^{-1/2}-D^{-1/2})W$. Its norms depend on $W$
