@@ -1,4 +1,4 @@
-r"""At a Gaussian gradient Muon and RMNP are $1/\sqrt n$ apart on average; not so with probability $1-n^{-2}$, as printed.
+r"""Muon and RMNP are $1/\sqrt n$ apart on average at a Gaussian gradient, but not with the printed probability.
 
 For $W$ of $m$ rows and $n$ columns, independent $N(0,1)$ entries, Muon moves along $A^{-1/2}W$ and RMNP along
 $D^{-1/2}W$, where $A=WW^T$ and $D=\mathrm{diag}(A)$. The gap is $\Delta=(A^{-1/2}-D^{-1/2})W$. Its norms depend on $W$

@@ -24,7 +24,7 @@ from normkit.studies.kit.study import Run
 
 STEPS = 5
 SIZES = (64, 128, 256, 512)
-LARGE = (1024, 2048)
+LARGE = (1024,)
 """Sizes of the full form beside these."""
 THREADS = ("NUMBA_NUM_THREADS", "OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 
