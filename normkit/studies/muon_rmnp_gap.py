@@ -18,11 +18,13 @@ at least $1-n^{-2}$ for all large $n$.
 **The counter-example.** Two rows. There $P(\sqrt n\|\Delta\|_{op}>c)$ tends to $2\Phi(-2c)$, a positive number for
 every $c$, while $n^{-2}$ tends to 0. At $n=10^5$ it is $0.318$, $0.046$ and $0.0028$ for $c=0.5$, $1$ and $1.5$, where
 the statement asks for at most $10^{-10}$ at some $c$. A larger $c$ only delays it: for $c=4$ the statement fails by a
-factor of 100 from $n=10^9$ on. For two rows this tail is a quadrature (derived for this project), with
-$\|\Delta\|_F^2=4-2(a+b)(1+s)/\sqrt{a^2+b^2+2abs}$ for row norms $a,b$, cosine $\rho$ and $s=\sqrt{1-\rho^2}$.
+factor of 100 from $n=10^9$ on. The same statement for $\|\Delta\|_F$ falls with it, being the stronger. For two rows
+this tail is a quadrature (derived for this project), with $\|\Delta\|_F^2=4-2(a+b)(1+s)/\sqrt{a^2+b^2+2abs}$ for row
+norms $a,b$, cosine $\rho$ and $s=\sqrt{1-\rho^2}$.
 
 The step at fault is 3.5(c): $u=c\sqrt n$ in Bernstein's inequality leaves $u^2/n=c^2$, which does not grow, so the
-bound on $\|A-D\|_{op}$ holds with a probability below 1 that does not depend on $n$. The repairs:
+bound on $\|A-D\|_{op}$ holds with a probability below 1 that does not depend on $n$. The other three parts of 3.5 are
+right. The repairs:
 
 - (R1) $\|\Delta\|\le c\sqrt{\log n/n}$ with probability at least $1-n^{-2}$;
 - (R2) $\|\Delta\|\le c\sqrt{\log(m/\delta)/n}$ with probability at least $1-\delta$, for $n\ge C\log(m/\delta)$;
@@ -33,9 +35,9 @@ vanish: $\|\Delta\|_{op}$ tends to $\sqrt g$, and for a square matrix the two di
 $\sqrt{2-16/(3\pi)}=0.55$ in relative Frobenius norm (derived for this project).
 
 **Diagonal dominance.** The ratio of $A_{ii}$ to the mean of its row beside the diagonal is about $\sqrt{\pi n/2}$ for
-noise: $20$ at $64\times256$ and $40$ at $1024\times1024$. A ratio is evidence of structure where it differs from that.
-With few rows it is larger by the share $(\pi/2-1)/(m-1)$, 4 % for 16 rows: one $16\times64$ matrix may well show
-$10.07$, the mean over many is $10.4$.
+noise: $20$ at $64\times256$ and $40$ at $1024\times1024$. Only what exceeds that can be structure. With few rows it is
+larger by the share $(\pi/2-1)/(m-1)$, 4 % for 16 rows: one $16\times64$ matrix may well show $10.07$, the mean over
+many is $10.4$.
 
 **Cost.** Five quintic steps against one normalization of rows: the ratio grows with $m$. Its size is that of the
 machine.

@@ -1,4 +1,4 @@
-"""Ratio of medians: the gap table, 36 sizes of 500 samples, by Bartlett's law against drawing W, both in plain NumPy."""
+"""Ratio of medians: the table of the gap by Bartlett's law against drawing W, both in plain NumPy, one process."""
 
 import numpy as np
 from harness import head, medians, row

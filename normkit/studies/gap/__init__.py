@@ -13,6 +13,7 @@ aspect.py         many rows: the gap at a fixed aspect ratio
 dominance.py      diagonal dominance of noise
 cost.py           what the two maps cost
 pictures.py       the figures
+gauss.py          the rule of the quadratures
 """
 
 from __future__ import annotations

@@ -13,6 +13,7 @@ from numpy.random import Generator
 
 import normkit as nk
 from normkit.studies.gap import pictures
+from normkit.studies.gap.gauss import rule
 from normkit.studies.kit.claims import Claim, conditional, measured, within
 from normkit.studies.kit.outcome import Figure, Table
 from normkit.studies.kit.study import Run
@@ -36,10 +37,10 @@ def mean_root(g: float, nodes: int = 200) -> float:
     >>> abs(mean_root(1.0) - 8 / (3 * math.pi)) < 1e-12
     True
     """
-    points, weights = np.polynomial.legendre.leggauss(nodes)
-    phi = np.pi / 2 * (points + 1)
+    points, weights = rule(nodes)
+    phi = np.pi * points
     x = 1 + g + 2 * np.sqrt(g) * np.cos(phi)
-    return float(np.pi / 2 * weights @ (2 / np.pi * np.sin(phi) ** 2 / np.sqrt(x)))
+    return float(weights @ (2 * np.sin(phi) ** 2 / np.sqrt(x)))
 
 
 def limits(g: float) -> tuple[float, float]:

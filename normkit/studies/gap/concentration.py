@@ -12,6 +12,7 @@ import numpy as np
 from numpy.random import Generator
 from scipy import special, stats
 
+from normkit.studies.gap.gauss import rule
 from normkit.studies.gap.sampling import bartlett
 from normkit.studies.kit.claims import Claim, below, within
 from normkit.studies.kit.outcome import Table
@@ -38,25 +39,27 @@ def pair_tails(n: int, t: float, nodes: int = 400) -> tuple[float, float]:
     --------
     >>> from normkit.studies.gap.concentration import pair_tails
     >>> [round(p, 4) for p in pair_tails(50, 0.5)]
-    [0.0246, 0.0115]
+    [0.0187, 0.0163]
     """
     high, low = np.sqrt(n) + np.sqrt(2) + t, np.sqrt(n) - np.sqrt(2) - t
-    far = np.sqrt(n) + 12.0
+    far = max(high, np.sqrt(n)) + 12.0
     upper = [_integral(n, True, start, far, nodes) for start in (high, 0.0)]
-    lower = [_integral(n, False, 0.0, end, nodes) for end in (max(low, 0.0), far)]
+    lower = [_integral(n, False, 0.0, end, nodes) for end in (low, far)]
     return upper[0] / upper[1], lower[0] / lower[1]
 
 
 def _integral(n: int, largest: bool, start: float, end: float, nodes: int) -> float:
     """Integrate the density of the largest or the smallest singular value, up to a factor, in sigma = sqrt(x)."""
-    points, weights = np.polynomial.legendre.leggauss(nodes)
-    sigma = start + (end - start) * (points + 1) / 2
+    if end <= start:
+        return 0.0
+    points, weights = rule(nodes)
+    sigma = start + (end - start) * points
     x, alpha = sigma**2, (n - 1) / 2
     gamma = special.gammainc if largest else special.gammaincc
     # integral of y^{alpha-1} e^{-y/2} (x - y) over y < x, or of (y - x) over y > x, over 2^alpha Gamma(alpha)
     inner = x * gamma(alpha, x / 2) - 2 * alpha * gamma(alpha + 1, x / 2)
     density = np.exp((n - 2) * np.log(sigma / np.sqrt(n)) - (x - n) / 2) * np.abs(inner)
-    return float((end - start) / 2 * weights @ density)
+    return float((end - start) * weights @ density)
 
 
 def frequencies(rng: Generator, m: int, n: int, samples: int) -> dict[str, list[float]]:

@@ -14,6 +14,7 @@ from numpy.random import Generator
 from scipy.special import gammaln
 
 from normkit.studies.gap import pictures
+from normkit.studies.gap.gauss import rule
 from normkit.studies.gap.reference import ROWS
 from normkit.studies.gap.sampling import moments
 from normkit.studies.kit.claims import Claim, within
@@ -57,9 +58,9 @@ def three_rows(nodes: int = 60) -> float:
     >>> round(three_rows(), 5)
     0.85287
     """
-    points, weights = np.polynomial.legendre.leggauss(nodes)
-    height, angle = np.meshgrid((points + 1) / 2, np.pi / 4 * (points + 1))
-    cells = np.outer(weights, weights) / 4
+    points, weights = rule(nodes)
+    height, angle = np.meshgrid(points, np.pi / 2 * points)
+    cells = np.outer(weights, weights)
     product = height * (1 - height**2) * np.sin(2 * angle) / 2
     mean = np.sum(cells * np.cos(np.arccos(np.minimum(3 * np.sqrt(3) * product, 1.0)) / 3))
     return float(np.sqrt(8 / np.pi) / np.sqrt(3) * mean)

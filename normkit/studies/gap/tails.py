@@ -14,6 +14,7 @@ from numpy.random import Generator
 from scipy import stats
 
 from normkit.studies.gap import pair, pictures
+from normkit.studies.gap.concentration import pair_tails
 from normkit.studies.gap.sampling import gaps
 from normkit.studies.kit.claims import Claim, below, check, refuted, within
 from normkit.studies.kit.outcome import Figure, Table
@@ -104,15 +105,26 @@ def _refutation(at: Run) -> Iterator[Claim | Table]:
                   against, {f"c = {c}, n = {n}": p for n, row in zip(PAIR_TAILS, exact, strict=True)
                             for c, p in zip(THRESHOLDS, row, strict=True) if n == 100_000},
                   "n^-2 = 1e-10", confidence="exact tail; more than 100 n^-2 for n >= 1000")  # fmt: skip
-    large = {c: next(n for n in (10.0**k for k in range(2, 40)) if pair.tail(n, c) > 100 * n**-2)
-             for c in (1.0, 2.0, 3.0, 4.0)}  # fmt: skip
+    powers = [10.0**k for k in range(2, 12)]
+    large = {c: next((n for n in powers if pair.tail(n, c) > 100 * n**-2), math.inf) for c in (1.0, 2.0, 3.0, 4.0)}
     yield check("S04.constants", "a larger c only delays it: n from where the tail is more than 100 n^-2",
-                max(large.values()) < 1e15, {f"c = {c:g}": n for c, n in large.items()},
+                max(large.values()) <= powers[-1], {f"c = {c:g}": n for c, n in large.items()},
                 confidence="exact tail, powers of ten")  # fmt: skip
     events = [pair.off_diagonal_tail(n, 2.0) for n in PAIR_TAILS]
     yield refuted("S04.event", "3.5: the norm of E is at most 2 sqrt(n) with probability 1 - n^-2 or more",
                   all(p > 100 * n**-2 for p, n in zip(events, PAIR_TAILS, strict=True)),
                   dict(zip(PAIR_TAILS, events, strict=True)), "n^-2", confidence="exact tail of two rows")  # fmt: skip
+    yield below("S04.factors", "3.5: its other three parts fail with probability below n^-2 together (two rows)",
+                [_other_parts(n) * n**2 for n in (100, 200, 500, 1_000)], 1.0,
+                confidence="exact tails over n^-2, n = 100 to 1000")  # fmt: skip
+
+
+def _other_parts(n: int) -> float:
+    """Return at most what the parts of 3.5 on singular values and row norms miss, for two rows: a sum of tails."""
+    root = math.sqrt(n)
+    largest, _ = pair_tails(n, root - math.sqrt(2))  # 2 sqrt(n) = sqrt(n) + sqrt(2) + t
+    _, smallest = pair_tails(n, root / 2 - math.sqrt(2))
+    return largest + smallest + 2 * float(stats.chi2.cdf(n / 2, n))
 
 
 def _repairs(at: Run) -> Iterator[Claim | Table]:
