@@ -237,7 +237,7 @@ def test_a_killed_run_resumes_from_its_last_finished_cell(tmp_path: Path, monkey
     with pytest.raises(Killed):
         run(quick=True, cells=Cells(NAME, 0, journal, watch=stopping(4)), **options)
     with journal.open("a") as stream:
-        stream.write('["half a li')
+        stream.write('\n["half a li')
     drawn: list[int] = []
     whole = sampling.gaps
 
