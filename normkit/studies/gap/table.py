@@ -89,13 +89,12 @@ def _table(means: Means) -> Table:
             limit = frobenius_limit(m) / n**0.5 if norm == "F" else None
             rows.append([m, n, norm, found[norm], *facts, limit])
     columns = ("m", "n", "norm", "mean", "source", "long run", "tolerance", "n large")
-    return Table("gap", "Mean norm of the gap", columns, rows,
-                 "n large: the exact limit of the Frobenius norm over sqrt(n)")  # fmt: skip
+    note = "n large: the exact limit of the Frobenius norm over sqrt(n)"
+    return Table("gap", "Mean norm of the gap", columns, rows, note)
 
 
 def _agreement(means: Means, count: int) -> Iterator[Claim]:
-    shared = [(m, n, norm) for m, n in means for norm in NORMS if (m, n, norm) in known()]
-    if not shared:
+    if not (shared := [(m, n, norm) for m, n in means for norm in NORMS if (m, n, norm) in known()]):
         return
     values = [known()[each] for each in shared]
     wanted, room = [value.mean for value in values], "rounding and 4 standard errors, a cell"
@@ -108,15 +107,15 @@ def _agreement(means: Means, count: int) -> Iterator[Claim]:
 
 
 def _samplers(at: Run, means: Means, count: int, drawn: str) -> Iterator[Claim]:
-    """Draw some cells again by the other sampler: those of W of few entries in the quick form."""
-    (other,) = set(SAMPLERS) - {drawn}
+    """Draw some cells again by the other sampler: W of few entries in the quick form, never more samples than usual."""
+    (other,), few = set(SAMPLERS) - {drawn}, min(count, SAMPLES)
     cells = [(m, n) for m, n in means if m * n <= at.pick(20_000, 400_000)]
-    again = at.cells.map("other", moments, [(m, n, count, other) for m, n in cells])
+    again = at.cells.map("other", moments, [(m, n, few, other) for m, n in cells])
     pairs = [(means[cell], found, norm) for cell, found in zip(cells, again, strict=True) for norm in NORMS]
     if pairs:
         yield within("S01.samplers", "drawing W and drawing its Gram matrix by Bartlett's law give the same means",
                      [one[norm] - two[norm] for one, two, norm in pairs], 0.0,
-                     [5 * np.hypot(one[f"{norm}_sd"], two[f"{norm}_sd"]) / count**0.5 for one, two, norm in pairs],
+                     [5 * (a[f"{norm}_sd"] ** 2 / count + b[f"{norm}_sd"] ** 2 / few) ** 0.5 for a, b, norm in pairs],
                      confidence="5 standard errors, a cell")  # fmt: skip
 
 
