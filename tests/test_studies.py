@@ -14,7 +14,6 @@ from normkit import studies
 from normkit.cli.study import study as command
 from normkit.errors import ParameterError
 from normkit.studies import lion_k_box, spectral_clipping
-from normkit.studies.kit.cells import Cells
 from normkit.studies.kit.claims import conditional, refuted, within
 
 
@@ -58,32 +57,6 @@ def test_verdicts() -> None:
     assert not refuted("a", "", False, 1, confidence="").as_documented
     outcomes = [conditional("a", "", u, w, 1, confidence="").verdict for u, w in ((1, 0), (1, 1), (0, 0))]
     assert outcomes == ["conditional", "holds", "false"]
-
-
-def draw(rng: np.random.Generator, m: int, n: int) -> list[float]:
-    return [float(rng.standard_normal()), m * n]
-
-
-def test_cells_resume_and_do_not_depend_on_order(tmp_path: Path) -> None:
-    cells = [(m, n) for m in (1, 2) for n in (3, 4)]
-    whole = Cells("x", 5).map("draws", draw, cells)
-    assert Cells("x", 5).map("draws", draw, cells[::-1]) == whole[::-1]
-    assert Cells("x", 6).map("draws", draw, cells) != whole
-    journal = tmp_path / "cells"
-    Cells("x", 5, journal).map("draws", draw, cells[:2])
-    journal.write_text(journal.read_text() + '["cut off')
-    counted = []
-
-    def counting(rng: np.random.Generator, m: int, n: int) -> list[float]:
-        counted.append((m, n))
-        return draw(rng, m, n)
-
-    counting.__qualname__ = draw.__qualname__
-    again = Cells("x", 5, journal)
-    assert again.map("draws", counting, cells) == whole
-    assert counted == cells[2:], "only what was not finished"
-    again.forget()
-    assert not journal.exists()
 
 
 # --- the command ----------------------------------------------------------------------------------------------------
