@@ -97,7 +97,7 @@ def test_docstring_examples_run(module: str) -> None:
         "docs/sharpness.md",
         "docs/spec-language.md",
         "docs/step.md",
-        "docs/studies.md",
+        "docs/running-studies.md",
         "docs/what-is-a-norm.md",
     ],
 )
