@@ -4,7 +4,7 @@ claims.py    a statement, what was measured, what was expected, and the verdict
 outcome.py   tables, figures and claims of a run
 study.py     a study, its options, and what a run is given
 cells.py     independent pieces of Monte Carlo work: in parallel, seeded apart, resumed
-threads.py   one BLAS thread
+threads.py   one thread
 report.py    a run as text and as JSON
 page.py      a run as a page of the documentation
 files.py     JSON and pictures in a folder
