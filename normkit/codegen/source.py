@@ -40,20 +40,55 @@ def names(scalar: Scalar) -> set[str]:
     return {node.id for node in ast.walk(ast.parse(scalar.source, mode="eval")) if isinstance(node, ast.Name)}
 
 
-def definition(name: str, scalar: Scalar, arguments: Iterable[str] | None = None, lines: Iterable[str] = ()) -> str:
-    """Return the text of a compiled function: `lines` first, then the scalar's expression."""
+def definition(
+    name: str, scalar: Scalar, arguments: Iterable[str] | None = None, lines: Iterable[str] = (), real: str = ""
+) -> str:
+    """Return the text of a compiled function: `lines` first, then the scalar's expression, as `rooted` writes it."""
     taken = scalar.arguments if arguments is None else tuple(arguments)
     body = "".join(f"    {line}\n" for line in lines)
-    return f"@scalar\ndef {name}({', '.join(taken)}):\n{body}    return {rooted(scalar.source)}\n"
+    return f"@scalar\ndef {name}({', '.join(taken)}):\n{body}    return {rooted(scalar.source, real)}\n"
 
 
-def rooted(source: str) -> str:
+def rooted(source: str, real: str = "") -> str:
     """Write powers by quarters as products of square roots, which vectorise where `pow` does not, and `where` as if.
 
-    A conditional evaluates one of its branches only.
+    A conditional evaluates one of its branches only. With `real`, the name of a type, numbers and results of functions
+    are cast to it, so that no other precision enters: a compiler would take a plain number for a float64.
     """
     faster: ast.AST = _Faster().visit(ast.parse(source, mode="eval"))
-    return ast.unparse(faster)
+    return ast.unparse(_Cast(real).visit(faster) if real else faster)
+
+
+def functions(text: str) -> tuple[str, ...]:
+    """Return the functions of a module as they stand, each marked to be compiled, and its numbers."""
+    kept = []
+    for node in ast.parse(text).body:
+        segment = ast.get_source_segment(text, node) or ""
+        if isinstance(node, ast.FunctionDef):
+            kept.append(f"@scalar\n{segment}\n\n")
+        elif isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant | ast.BinOp):
+            kept.append(f"{segment}\n")
+    return tuple(kept)
+
+
+class _Cast(ast.NodeTransformer):
+    TRUTHS = ("logical_and", "logical_or", "logical_not", "isfinite")
+
+    def __init__(self, real: str) -> None:
+        self.real = real
+
+    def _cast(self, node: ast.expr) -> ast.expr:
+        return ast.Call(ast.Name(self.real), [node], [])
+
+    def visit_Constant(self, node: ast.Constant) -> ast.expr:
+        return node if isinstance(node.value, bool) else self._cast(ast.Constant(float(ast.literal_eval(node))))
+
+    def visit_Name(self, node: ast.Name) -> ast.expr:
+        return self._cast(node) if node.id in ("inf", "nan") else node
+
+    def visit_Call(self, node: ast.Call) -> ast.expr:
+        made = ast.Call(node.func, [self.visit(argument) for argument in node.args], [])
+        return made if isinstance(node.func, ast.Name) and node.func.id in self.TRUTHS else self._cast(made)
 
 
 class _Faster(ast.NodeTransformer):
@@ -104,7 +139,7 @@ def digest(text: str) -> str:
 
 
 def _imports(text: str) -> list[str]:
-    return re.findall(r"^from (normkit\.backends\.cpu\.\w+) import", text, re.MULTILINE)
+    return re.findall(r"^from (normkit\.backends\.(?:cpu\.\w+|cuda\.[\w.]+)) import", text, re.MULTILINE)
 
 
 @cache
@@ -157,8 +192,8 @@ def loops(text: str, name: str) -> Loops:
 
 @cache
 def module(text: str, name: str) -> ModuleType:
-    """Return a module that imports nothing of normkit from its text, by way of a file of the cache folder."""
-    named = f"{name}_{hashlib.sha256(text.encode()).hexdigest()[:24]}"
+    """Return the module of a text, by way of a file of the cache folder."""
+    named = f"{name}_{digest(text)[:24]}"
     return _import(named, _file(named, text))
 
 

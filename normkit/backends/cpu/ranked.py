@@ -33,7 +33,7 @@ class RankedNode(Node):
     def forward(self, x: Array) -> tuple[Floats, Pull]:
         """Sort as far as needed, split, sum."""
         array, (m, n) = row_lines(x), size(x)
-        low, high = self._range(m, n)
+        low, high = self.range_of(m, n)
         w = self._weights(int(n))
         ranks = ranked(array, self._kept(high, int(n)), indices=not self.weightless)
         records = self._settle(array, ranks, low, high, w, m, n)
@@ -68,7 +68,7 @@ class RankedNode(Node):
     def reach(self, length: int) -> int | None:
         """Return the length of the head, if nothing depends on the rest."""
         fixed = self.plan.split == "at" and self.tailless and not self.outside
-        return self._range(1.0, float(length))[1] if fixed else None
+        return self.range_of(1.0, float(length))[1] if fixed else None
 
     def texts(self, dtype: np.dtype[Any]) -> list[str]:
         """Return the loops of the formula."""
@@ -100,7 +100,7 @@ class RankedNode(Node):
         """Whether sums reach beyond the head."""
         return any(stat.region != "head" for stat in self.plan.stats)
 
-    def _range(self, m: float, n: float) -> tuple[int, int]:
+    def range_of(self, m: float, n: float) -> tuple[int, int]:
         """Return the shortest and the longest head."""
         if self.plan.split == "at":
             unknown = [0.0] * (len(self.plan.rule.arguments) - 2)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import inspect
 from dataclasses import dataclass
 from functools import cache
@@ -12,28 +11,19 @@ import numpy as np
 
 from normkit.backends import search
 from normkit.backends.cpu.generated import generate
-from normkit.backends.cpu.lines import row_lines, row_target, size
+from normkit.backends.cpu.lines import row_lines, row_target
 from normkit.backends.cpu.node import Array, Floats, Node, Pull, evaluate, scaled
 from normkit.backends.cpu.pool import parallel
 from normkit.backends.cpu.ranks import ranked
 from normkit.backends.weights import weights
 from normkit.codegen.plan import SearchPlan
-from normkit.codegen.source import Loops
+from normkit.codegen.source import Loops, functions
 
 
 @cache
 def algorithms() -> tuple[str, ...]:
     """Return the functions of `normkit.backends.search` as they stand, each marked to be compiled, and its numbers."""
-    kept = []
-    for module in search.MODULES:
-        text = inspect.getsource(module)
-        for node in ast.parse(text).body:
-            segment = ast.get_source_segment(text, node) or ""
-            if isinstance(node, ast.FunctionDef):
-                kept.append(f"@scalar\n{segment}\n\n")
-            elif isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant | ast.BinOp):
-                kept.append(f"{segment}\n")
-    return tuple(kept)
+    return tuple(text for module in search.MODULES for text in functions(inspect.getsource(module)))
 
 
 @dataclass(frozen=True)
@@ -44,15 +34,11 @@ class SearchNode(Node):
 
     def forward(self, x: Array) -> tuple[Floats, Pull]:
         """Sort every line and search."""
-        array, (_, n) = row_lines(x), size(x)
+        array = row_lines(x)
         ranks = ranked(array, array.shape[1])
-        sequences = [weights(sequence, int(n)) for sequence in self.plan.weights]
-        w, v = [*sequences, np.empty(0), np.empty(0)][:2]
-        p = np.array([float(evaluate(number, 1.0, n)) for number in self.plan.scalars])
-        found, values, loops = np.zeros(array.shape), np.zeros(len(array)), self._loops(array.dtype)
-        shared = (ranks.magnitudes, ranks.f, ranks.g, w, v, p, found, values)
-        parallel(loops.search, len(array), array.size, *shared)
+        found, values = self.search(ranks.magnitudes, ranks.f, ranks.g)
         values = np.where(np.isfinite(ranks.tops), scaled(values, ranks.e), np.nan)
+        loops = self._loops(array.dtype)
 
         def pull(coefficients: Floats, out: Array) -> None:
             written, finish = row_target(out)
@@ -61,6 +47,17 @@ class SearchNode(Node):
             finish()
 
         return values.reshape(x.shape[:2]), pull
+
+    def search(self, magnitudes: Array, f: Floats, g: Floats) -> tuple[Floats, Floats]:
+        """Return the maximisers t of <y, t> by rank, and <y, t>, for lines y = magnitudes * f * g, sorted."""
+        n = magnitudes.shape[1]
+        sequences = [weights(sequence, n) for sequence in self.plan.weights]
+        w, v = [*sequences, np.empty(0), np.empty(0)][:2]
+        p = np.array([float(evaluate(number, 1.0, float(n))) for number in self.plan.scalars])
+        found, values = np.zeros(magnitudes.shape), np.zeros(len(magnitudes))
+        loops = self._loops(magnitudes.dtype)
+        parallel(loops.search, len(magnitudes), magnitudes.size, magnitudes, f, g, w, v, p, found, values)
+        return found, values
 
     def texts(self, dtype: np.dtype[Any]) -> list[str]:
         """Return the search."""

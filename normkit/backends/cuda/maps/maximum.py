@@ -1,0 +1,80 @@
+"""Maxima of a scalar body that increases; see `normkit.backends.cuda.maps.loops.peaks` for the kernels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from normkit.backends.cuda.maps.batch import Batch, Lines
+from normkit.backends.cuda.maps.generated import generate
+from normkit.backends.cuda.maps.moves import matched, plainly, written
+from normkit.backends.cuda.maps.node import Device, Node, Pull
+from normkit.backends.cuda.maps.run import Run
+from normkit.codegen.plan import ReducePlan, Scalar
+
+
+@dataclass(frozen=True)
+class Peaks:
+    """Per line: the bits of the largest magnitude, and the lowest index that has it."""
+
+    tops: Device
+    places: Device
+
+
+IDENTITY = (Scalar(("a", "m", "n"), "a"), Scalar(("s", "m", "n"), "s"), Scalar(("a", "s", "m", "n"), "1.0"))
+
+
+def kernels(run: Run, x: Lines, out: Lines | None, scalars: tuple[Scalar, Scalar, Scalar] = IDENTITY) -> Any:
+    """Return the kernels of the largest magnitude, with (body, post, slope)."""
+    texts = tuple(zip(("body", "post", "slope"), scalars, strict=True))
+    return generate("peaks", run.shape(x, out), texts)
+
+
+def peaks(run: Run, made: Any, x: Lines, sizes: tuple[float, float], times: float, values: Device) -> Peaks:
+    """Find the largest magnitude of every line, and write its value."""
+    size = (*x.size, int(x.turned))
+    chunk, count, grid = run.cut(x)
+    tops, places = run.integers(x.count * count), run.integers(x.count * count)
+    if x.across:
+        run.launch(made.columns, grid, x.data, x.at, size, chunk, tops, places)
+    else:
+        width = run.width(min(x.length, chunk))
+        grid = run.blocks(x.count * count, width)
+        run.launch(made.chunks, grid, x.data, x.at, size, width, chunk, tops, places)
+    found = Peaks(run.integers(x.count), run.integers(x.count))
+    strides = (x.count, 1, x.count) if x.across else (x.count, count, 1)
+    width = 1 if x.across else run.width(count)
+    shared = (tops, places, strides, count, width, *sizes, times, found.tops, found.places, values)
+    run.launch(made.settle, run.blocks(x.count, width), *shared)
+    return found
+
+
+@dataclass(frozen=True)
+class MaxNode(Node):
+    """post(max of body(abs(x))); the map has one entry, at the first largest magnitude."""
+
+    plan: ReducePlan
+
+    def forward(self, run: Run, x: Batch, values: Device, times: float) -> Pull:
+        """Find the largest magnitude of every line."""
+        taken = plainly(run, x)
+        here = taken.lines()
+        found = peaks(run, self._kernels(run, here, None), here, x.sizes, times, values)
+
+        def pull(coefficients: Device, out: Batch) -> None:
+            with written(run, out) as target:
+                source, to = matched(run, taken, target)
+                ends = (source.data, source.at, to.data, to.at, (*source.size, int(source.turned)))
+                chunk, count, grid = run.cut(to)
+                shared = (*x.sizes, times, coefficients, found.tops, found.places)
+                made = self._kernels(run, source, to)
+                if to.across:
+                    run.launch(made.mark_columns, grid, *ends, chunk, *shared)
+                else:
+                    width = run.width(min(to.length, chunk))
+                    run.launch(made.mark, run.blocks(to.count * count, width), *ends, width, chunk, *shared)
+
+        return pull
+
+    def _kernels(self, run: Run, x: Lines, out: Lines | None) -> Any:
+        return kernels(run, x, out, (self.plan.body, self.plan.post, self.plan.slope))

@@ -1,0 +1,144 @@
+"""Batches to and from layouts and formats that kernels take: copies only where strides cannot say it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+from normkit.backends.cuda.maps.batch import Batch, Lines, joined
+from normkit.backends.cuda.maps.generated import Shape, generate
+from normkit.backends.cuda.maps.run import Run
+
+AXES = 6
+
+
+def _axes(x: Batch) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Return sizes and strides of the lead and the item in six axes."""
+    pieces = joined((*x.lead[0], *x.lead[1], *(piece for axis in x.item for piece in axis)))
+    if len(pieces) > AXES:
+        raise ValueError(f"an array in {len(pieces)} pieces; copies know {AXES}")
+    padded = ((1, 0),) * (AXES - len(pieces)) + pieces
+    return tuple(size for size, _ in padded), tuple(stride for _, stride in padded)
+
+
+def _moves(run: Run, source: str, target: str) -> Any:
+    return generate("moves", Shape(source, target, run.sizes.threads, run.sizes.tile))
+
+
+def packed(run: Run, x: Batch, kind: str | None = None) -> Batch:
+    """Return a contiguous copy, in another format where one is given."""
+    made, count = run.like(x, kind), x.count * x.entries
+    run.launch(_moves(run, x.kind, made.kind).gather, run.blocks(count), x.data, x.start, *_axes(x), made.data, count)
+    return made
+
+
+def unpacked(run: Run, x: Batch, out: Batch) -> None:
+    """Copy a contiguous batch to one of any layout and format."""
+    count = out.count * out.entries
+    kernel = _moves(run, x.kind, out.kind).scatter
+    run.launch(kernel, run.blocks(count), x.data, out.data, out.start, *_axes(out), count)
+
+
+def plainly(run: Run, x: Batch) -> Batch:
+    """Return the batch as kernels can take it: itself where two strides lead through an item."""
+    return x if x.simple else packed(run, x)
+
+
+@contextmanager
+def written(run: Run, out: Batch, kind: str | None = None) -> Iterator[Batch]:
+    """Give a batch to write to, of a format if one is given: `out` itself, or one that is copied to it at the end."""
+    if out.simple and kind in (None, out.kind):
+        yield out
+        return
+    made = run.like(out, kind)
+    yield made
+    unpacked(run, made, out)
+
+
+def matched(run: Run, x: Batch, out: Batch | None) -> tuple[Lines, Lines]:
+    """Return the lines of x and of `out`, cut alike; x is copied if its strides cannot follow those of `out`."""
+    here = x.lines()
+    if out is None:
+        return here, here
+    to = out.lines()
+    if (here.size, here.turned) == (to.size, to.turned):
+        return here, to
+    if here.flat:
+        return _cut(here, to), to
+    if to.flat or _turned(here) == (to.size, to.turned):
+        return here, _cut(to, here)
+    return _cut(packed(run, x).lines(), to), to
+
+
+def _turned(lines: Lines) -> tuple[tuple[int, ...], bool]:
+    groups, count, rows, columns = lines.size
+    return (groups, count, columns, rows), not lines.turned
+
+
+def _cut(lines: Lines, like: Lines) -> Lines:
+    """Return lines of one stride, or with R and C exchanged, as `like` is cut."""
+    start, far, near, above, step = lines.at
+    if lines.flat:
+        _, _, rows, columns = like.size
+        strides = (step, rows * step) if like.turned else (columns * step, step)
+    else:
+        strides = (step, above)
+    return replace(lines, at=(start, far, near, *strides), size=like.size, turned=like.turned)
+
+
+def ones(run: Run, count: int) -> Any:
+    """Return so many ones."""
+    made = run.floats(count)
+    run.launch(_moves(run, "float64", "float64").fill, run.blocks(count), made, 1.0, count)
+    return made
+
+
+def added(run: Run, x: Batch, out: Batch) -> None:
+    """Add x to `out`, both of float32 or float64 and `simple`."""
+    here, to = matched(run, x, out)
+    shape = run.shape(here, to)
+    shared = (here.data, here.at, to.data, to.at, (*here.size, int(here.turned)))
+    run.launch(generate("moves", shape).add, run.blocks(here.count * here.length), *shared)
+
+
+def weighed(run: Run, x: Batch, weights: Any, out: Batch) -> None:
+    """Write x times weights, entry by entry, to `out`."""
+    taken = plainly(run, x)
+    with written(run, out) as target:
+        here, to = matched(run, taken, target)
+        shared = (here.data, here.at, to.data, to.at, (*here.size, int(here.turned)), weights)
+        run.launch(generate("moves", run.shape(here, to)).weigh, run.blocks(here.count * here.length), *shared)
+
+
+def spoiled(run: Run, x: Batch, values: Any) -> None:
+    """Make the values NaN of items that are not finite."""
+    here = plainly(run, x).lines()
+    kernel = generate("moves", run.shape(here)).spoil
+    run.launch(kernel, here.count, here.data, here.at, (*here.size, int(here.turned)), values)
+
+
+def scaled(run: Run, x: Batch, gain: Any, times: float, out: Batch) -> None:
+    """Write times * gain * x, a number `gain` per item."""
+    taken = plainly(run, x)
+    with written(run, out) as target:
+        here, to = matched(run, taken, target)
+        shared = (here.data, here.at, to.data, to.at, (*here.size, int(here.turned)), gain, times)
+        kernel = generate("moves", run.shape(here, to)).multiply
+        run.launch(kernel, run.blocks(here.count * here.length), *shared)
+
+
+def rescaled(run: Run, x: Batch) -> tuple[Batch, Any]:
+    """Return float64 items over 2**e, their largest magnitude in [1/2, 1), and e; those not finite stay as they are."""
+    taken, made, e = plainly(run, x), run.like(x), run.integers(x.count)
+    here, to = matched(run, taken, made)
+    kernel = generate("moves", run.shape(here, to)).shrink
+    run.launch(kernel, here.count, here.data, here.at, to.data, to.at, (*here.size, int(here.turned)), e)
+    return made, e
+
+
+def restored(run: Run, values: Any, e: Any) -> None:
+    """Multiply values by 2**e."""
+    count = values.shape[0]
+    run.launch(_moves(run, "float64", "float64").grow, run.blocks(count), values, e, count)

@@ -1,0 +1,132 @@
+"""How kernels are launched: sizes of blocks, the stream, and memory that one call uses and leaves to the next."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from normkit.backends.cuda.compat import cuda
+from normkit.backends.cuda.maps.batch import Batch, Lines, rows
+from normkit.backends.cuda.maps.formats import STORED
+from normkit.backends.cuda.maps.generated import Shape
+
+BOTTOM = 1 << 16
+"""The most blocks along the second axis of a grid."""
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How work is cut; a result depends on these numbers and on nothing else of the machine.
+
+    Attributes
+    ----------
+    threads : int
+        Threads of a block, a power of two.
+    tile : int
+        Entries that a block sorts in shared memory, a power of two, at least twice `threads`.
+    chunk : int
+        Words of a line that one block reads; a line of one chunk is read and written by one kernel.
+    rows : int
+        Entries that a thread reads of a line of its own.
+    """
+
+    threads: int = 256
+    tile: int = 2048
+    chunk: int = 1 << 14
+    rows: int = 64
+
+
+@dataclass
+class Arena:
+    """Device memory by size and dtype: taken during a call, all of it free again at the end."""
+
+    free: dict[tuple[int, str], list[Any]] = field(default_factory=dict)
+    used: list[tuple[tuple[int, str], Any]] = field(default_factory=list)
+    constants: dict[Any, Any] = field(default_factory=dict)
+
+    def take(self, size: int, dtype: str) -> Any:
+        """Return a flat array of arbitrary entries."""
+        key = (max(1, size), dtype)
+        kept = self.free.get(key)
+        array = kept.pop() if kept else cuda.device_array(key[0], np.dtype(dtype))
+        self.used.append((key, array))
+        return array
+
+    def release(self) -> None:
+        """Make all arrays free: what was launched before runs before what the same stream is given next."""
+        for key, array in self.used:
+            self.free.setdefault(key, []).append(array)
+        self.used.clear()
+
+
+@dataclass(frozen=True)
+class Run:
+    """One call on one stream."""
+
+    sizes: Sizes
+    arena: Arena
+    stream: Any = 0
+
+    def floats(self, size: int) -> Any:
+        """Return a flat float64 array."""
+        return self.arena.take(size, "float64")
+
+    def integers(self, size: int, dtype: str = "int64") -> Any:
+        """Return a flat array of integers."""
+        return self.arena.take(size, dtype)
+
+    def like(self, x: Batch, kind: str | None = None) -> Batch:
+        """Return a contiguous batch of new memory, of the lead and the shape of x."""
+        made = x.kind if kind is None else kind
+        return rows(self.arena.take(x.count * x.entries, STORED[made]), x.count, *x.shape, kind=made)
+
+    def upload(self, array: Any) -> Any:
+        """Return a host array in device memory."""
+        return cuda.to_device(np.ascontiguousarray(array), stream=self.stream)
+
+    def constant(self, key: Any, make: Callable[[], Any]) -> Any:
+        """Return a host array in device memory, made and copied when it is first asked for."""
+        if key not in self.arena.constants:
+            self.arena.constants[key] = self.upload(make())
+        return self.arena.constants[key]
+
+    def shape(self, x: Lines, out: Lines | None = None, paired: bool = False) -> Shape:
+        """Return what kernels from x to `out` are compiled for."""
+        to = x if out is None else out
+        flat = x.flat and to.flat
+        return Shape(x.kind, to.kind, self.sizes.threads, self.sizes.tile, flat, paired)
+
+    def launch(self, kernel: Any, blocks: int | tuple[int, int], *arguments: Any) -> None:
+        """Launch a kernel unless there is nothing to do; Python's numbers become int64 and float64."""
+        grid = (blocks, 1) if isinstance(blocks, int) else blocks
+        if min(grid) > 0:
+            kernel[grid, self.sizes.threads, self.stream](*(_typed(each) for each in arguments))
+
+    def blocks(self, tasks: int, width: int = 1) -> int:
+        """Return how many blocks hold so many groups of `width` threads."""
+        return -(-tasks // (self.sizes.threads // width))
+
+    def width(self, length: int) -> int:
+        """Return the size of the group of threads that reads a line: four words each at least, where it can."""
+        wanted = 1 << max(0, (-(-length // 4) - 1).bit_length())
+        return min(self.sizes.threads, wanted)
+
+    def cut(self, x: Lines) -> tuple[int, int, Any]:
+        """Return the words of a chunk, the chunks of a line, and the grid of blocks that take them."""
+        if x.across:
+            chunk = max(self.sizes.rows, -(-x.length // (BOTTOM - 1)))
+            count = -(-x.length // chunk)
+            return chunk, count, (self.blocks(x.count), count)
+        count = -(-x.length // self.sizes.chunk)
+        return self.sizes.chunk, count, x.count * count
+
+
+def _typed(argument: Any) -> Any:
+    if isinstance(argument, tuple):
+        return tuple(np.int64(each) for each in argument)
+    if isinstance(argument, bool | int):
+        return np.int64(argument)
+    return np.float64(argument) if isinstance(argument, float) else argument
