@@ -299,7 +299,7 @@ def test_bad_input_is_one_line_and_touches_nothing(normkit: Any, tmp_path: Path,
 @pytest.mark.parametrize(
     ("args", "says"),
     [
-        (["--backend", "cuda"], "unknown back end 'cuda'"),
+        (["--backend", "gpu"], "unknown back end 'gpu'"),
         (["-o", "nowhere/u.npy"], "does not exist"),
         (["-o", "."], "cannot tell the format"),
         (["-o", "folder.npy"], "it is a folder"),

@@ -1,4 +1,4 @@
-"""Back ends: what turns a plan into a kernel that runs. `reference` is NumPy; `cpu` is numba."""
+"""Back ends: what turns a plan into a kernel that runs. `reference` is NumPy, `cpu` numba, `cuda` numba.cuda."""
 
 from __future__ import annotations
 
@@ -58,7 +58,13 @@ def _cpu() -> Backend:
     return CPU()
 
 
-_builtin: dict[str, Callable[[], Backend]] = {"reference": _reference, "cpu": _cpu}
+def _cuda() -> Backend:
+    from normkit.backends.cuda import CUDA
+
+    return CUDA()
+
+
+_builtin: dict[str, Callable[[], Backend]] = {"reference": _reference, "cpu": _cpu, "cuda": _cuda}
 
 
 @cache
@@ -72,7 +78,9 @@ def backend(name: str) -> Backend:
     """
     found = _find(name)
     if not found.is_available():
-        raise BackendError(f"the back end {name!r} is not available on this machine; use auto, cpu or reference")
+        # Where a back end can say why, it does; the method is no part of the protocol.
+        why = getattr(found, "why_not", lambda: None)() or "it is not available on this machine"
+        raise BackendError(f"no back end {name!r} here: {why}. Use auto, cpu or reference; see normkit doctor")
     return found
 
 

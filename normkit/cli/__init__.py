@@ -15,6 +15,7 @@ import click
 
 from normkit.cli.codegen import codegen
 from normkit.cli.derive import derive
+from normkit.cli.doctor import doctor
 from normkit.cli.dualize import dualize
 from normkit.cli.model import model
 from normkit.cli.norms import norms
@@ -111,5 +112,5 @@ def main(ctx: click.Context) -> None:
         click.echo(ctx.get_help())
 
 
-for command in (dualize, derive, codegen, value, norms, polar, schedule, model, step, study):
+for command in (dualize, derive, codegen, value, norms, polar, schedule, model, step, study, doctor):
     main.add_command(command)
