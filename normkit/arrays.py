@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
@@ -26,6 +27,20 @@ class Batch:
     def values(self, numbers: NDArray[np.float64]) -> Any:
         """Return one number per item as a float64 scalar, or as an array over the batch axes."""
         return np.float64(numbers[0]) if self.leading == () else numbers.reshape(self.leading)
+
+
+@dataclass(frozen=True)
+class Dualized:
+    """What one pass gives: the map, or a multiple of it, and the dual norm of every item."""
+
+    array: Any
+    items: Batch
+    numbers: NDArray[np.float64]
+
+    @property
+    def dual_norm(self) -> Any:
+        """N*(g): a scalar for one item, an array over the batch otherwise."""
+        return self.items.values(self.numbers)
 
 
 def as_array(x: Any, what: str = "the array") -> Array:
@@ -89,7 +104,7 @@ def batch(array: Array, shape: tuple[int | None, ...], spec: str, what: str = "t
 
 def own_type(array: Array, like: Any) -> Any:
     """Return a result in the type of the array that the caller gave: that of its library, or NumPy's."""
-    return to_foreign(array, like) if is_foreign(like) else array
+    return to_foreign(array, like) if isinstance(array, np.ndarray) and is_foreign(like) else array
 
 
 def result_array(array: Array, dtype: np.dtype[Any], out: Array | None, what: str) -> Array:
@@ -120,13 +135,26 @@ def check_policy(nan_policy: str) -> None:
         raise ParameterError(f"unknown nan_policy {nan_policy!r}; known: {', '.join(POLICIES)}")
 
 
-def check_finite(numbers: NDArray[np.float64], items: Batch, what: str = "the array") -> None:
-    """Raise if a kernel reported NaN for an item that holds a NaN or an infinity, naming the first bad index."""
-    for place in np.flatnonzero(~np.isfinite(numbers)):
-        bad = np.argwhere(~np.isfinite(items.items[place].astype(np.float64, copy=False)))
+def _as_float64(item: Array) -> NDArray[np.float64]:
+    return item.astype(np.float64, copy=False)
+
+
+def check_finite(
+    numbers: NDArray[np.float64],
+    items: Batch,
+    what: str = "the array",
+    read: Callable[[Any], NDArray[np.float64]] = _as_float64,
+) -> None:
+    """Raise if a kernel reported NaN for an item that holds a NaN or an infinity, naming the first bad index.
+
+    `read` brings an item to NumPy.
+    """
+    for place in np.flatnonzero(~np.isfinite(numbers)).tolist():
+        item = read(items.items[place])
+        bad = np.argwhere(~np.isfinite(item))
         if len(bad):
             where = (*np.unravel_index(place, items.leading), *bad[0]) if items.leading else tuple(bad[0])
-            value = items.items[place][tuple(bad[0])]
+            value = item[tuple(bad[0])]
             index = ", ".join(str(int(axis)) for axis in where)
             raise NonFiniteError(
                 f"{what} holds {value} at index [{index}]; a norm needs finite entries (in Python, "

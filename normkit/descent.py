@@ -6,14 +6,24 @@ downhill: ``lmo = -radius * dualize``, ``steepest_descent = -(N*(g) / sharpness)
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from normkit import blockwise
-from normkit.arrays import Array, Batch, NanPolicy, as_array, batch, check_finite, check_policy, own_type, result_array
+from normkit import blockwise, device
+from normkit.arrays import (
+    Array,
+    Dualized,
+    NanPolicy,
+    as_array,
+    batch,
+    check_finite,
+    check_policy,
+    own_type,
+    result_array,
+)
 from normkit.codegen.plan import Plan, Program
 from normkit.lengths import positive, times
 from normkit.programs import kernel, product, program, required
@@ -81,26 +91,14 @@ def dual_value(norm: Norm | str | Program, g: Any, *, backend: str = "auto", nan
 
 def _value(plan: Plan, made: Program, x: Any, backend_name: str, nan_policy: NanPolicy) -> Any:
     check_policy(nan_policy)
+    if device.on_device(x):
+        return device.values(plan, made, x, backend_name, nan_policy)
     array = as_array(x)
     items = batch(array, made.shape, made.spec)
     numbers = kernel(plan, array.dtype, backend_name).value(items.items)
     if nan_policy == "raise":
         check_finite(numbers, items)
     return items.values(numbers)
-
-
-@dataclass(frozen=True)
-class Dualized:
-    """What one pass gives: the map and the dual norm of every item."""
-
-    array: Array
-    items: Batch
-    numbers: NDArray[np.float64]
-
-    @property
-    def dual_norm(self) -> Any:
-        """N*(g): a scalar for one item, an array over the batch otherwise."""
-        return self.items.values(self.numbers)
 
 
 def dualize_with_value(
@@ -117,6 +115,8 @@ def dualize_with_value(
         positive(accuracy, "accuracy")
     check_policy(nan_policy)
     made = program(norm)
+    if device.on_device(g):
+        return device.dualize(made, g, out=out, backend=backend, nan_policy=nan_policy, accuracy=accuracy)
     plan = required(made.dual)
     array = as_array(g, "the gradient")
     items = batch(array, made.shape, made.spec, "the gradient")
@@ -215,6 +215,8 @@ def lmo(norm: Norm | str | Program, g: Any, *, radius: float = 1.0, **options: A
     positive(radius, "radius")
     if (blocks := product(norm)) is not None:
         return blockwise.run(blocks, g, lambda of: -radius * of.shares, **options)[0]
+    if device.on_device(g):
+        return _step_on_device(norm, g, lambda dual_norms: np.full_like(dual_norms, -radius), **options)
     t = dualize_with_value(norm, g, **options).array
     return own_type(times(t, np.float64(-radius), t), g)
 
@@ -240,10 +242,28 @@ def steepest_descent(norm: Norm | str | Program, g: Any, *, sharpness: float = 1
     positive(sharpness, "sharpness")
     if (blocks := product(norm)) is not None:
         return blockwise.run(blocks, g, lambda of: -of.dual_norm / sharpness * of.shares, **options)[0]
+    if device.on_device(g):
+        return _step_on_device(norm, g, lambda dual_norms: -dual_norms / sharpness, **options)
     made = dualize_with_value(norm, g, **options)
     item_axes = made.items.items.ndim - 1
     lengths = np.asarray(-made.dual_norm / sharpness).reshape(made.items.leading + (1,) * item_axes)
     return own_type(times(made.array, lengths, made.array), g)
+
+
+def _step_on_device(
+    norm: Norm | str | Program,
+    g: Any,
+    lengths: Callable[[NDArray[np.float64]], NDArray[np.float64]],
+    nan_policy: NanPolicy = "raise",
+    accuracy: float | None = None,
+    **options: Any,
+) -> Any:
+    """Return the dualize map of an array in device memory, times a length that the dual norms decide."""
+    if accuracy is not None:
+        positive(accuracy, "accuracy")
+    check_policy(nan_policy)
+    made = program(norm)
+    return device.dualize(made, g, nan_policy=nan_policy, accuracy=accuracy, lengths=lengths, **options).array
 
 
 def evaluate(norm: Norm, x: Any) -> Any:

@@ -93,8 +93,9 @@ class SteepestDescent(torch.optim.Optimizer):
     nan : {"raise", "skip"}
         What to do with gradients that are not finite: raise an error that names the parameter and the index, or leave
         out the whole step and count it in `skipped`.
-    path : {"auto", "numpy", "torch"}
-        Where a step is computed: on views of NumPy in the memory of the CPU, or with torch's operations.
+    path : {"auto", "numpy", "torch", "cuda"}
+        Where a step is computed: on views of NumPy in the memory of the CPU, with torch's operations, or with these and
+        dualize maps by kernels of the GPU (``normkit[cuda]``), which ``auto`` takes for parameters there.
     backend : str
         As in `normkit.dualize`, for the path of NumPy.
 

@@ -8,12 +8,14 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 
+from normkit import device
+from normkit.backends.cuda import CUDA
 from normkit.codegen.plan import Program
-from normkit.errors import DTypeError, NoClosedForm, ParameterError
+from normkit.errors import BackendError, DTypeError, NoClosedForm, ParameterError
 from normkit.standalone import function
 from normkit.torch_tensors import Dualize, Tensor, numpy_dtype, through_cpu
 
-PATHS = ("auto", "numpy", "torch")
+PATHS = ("auto", "numpy", "torch", "cuda")
 
 
 class Views(Protocol):
@@ -64,6 +66,16 @@ def printed(program: Program, accuracy: float | None) -> Dualize:
         return through_cpu(program, accuracy)
 
 
+def on_gpu(program: Program, accuracy: float | None) -> Dualize:
+    """Return the dualize map of a norm by the kernels of the back end ``cuda``."""
+
+    def dualize(items: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        made = device.dualize(program, items, nan_policy="propagate", accuracy=accuracy)
+        return made.array, torch.as_tensor(made.numbers)
+
+    return dualize
+
+
 class TensorViews:
     """Tensors on any device; `maps` computes dualize maps there."""
 
@@ -88,13 +100,30 @@ class TensorViews:
 
 
 def views(path: str, tensors: Iterable[torch.Tensor]) -> Views:
-    """Return views for a path: ``auto`` takes NumPy where all tensors are in the memory of the CPU."""
+    """Return views for a path.
+
+    ``auto`` takes NumPy where all tensors are in the memory of the CPU, kernels of the GPU where all are in that of a
+    GPU and the back end ``cuda`` runs, and torch's operations otherwise.
+    """
     if path not in PATHS:
         raise ParameterError(f"unknown path {path!r}; known: {', '.join(PATHS)}")
-    away = [str(tensor.device) for tensor in tensors if tensor.device.type != "cpu"]
+    where = {tensor.device.type: str(tensor.device) for tensor in tensors}
+    away = [name for kind, name in where.items() if kind != "cpu"]
     if path == "numpy" and away:
         raise ParameterError(f"path='numpy' needs parameters in the memory of the CPU; some are on {away[0]}")
+    if path == "cuda" and where:
+        _check_gpu(where)
+    kernels = path == "cuda" or (path == "auto" and set(where) == {"cuda"} and CUDA().is_available())
+    if kernels:
+        return TensorViews(on_gpu)
     return TensorViews() if away or path == "torch" else NumPyViews()
+
+
+def _check_gpu(where: dict[str, str]) -> None:
+    if others := [name for kind, name in where.items() if kind != "cuda"]:
+        raise ParameterError(f"path='cuda' needs parameters in the memory of a GPU; some are on {others[0]}")
+    if (why := CUDA().why_not()) is not None:
+        raise BackendError(f"path='cuda' needs the back end cuda: {why}; see normkit doctor")
 
 
 class Kept(MutableMapping[str, Any]):

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from normkit.arrays import Array, batch
-from normkit.descent import Dualized, dual_value, dualize_with_value
+from normkit.arrays import Array, Dualized, batch
+from normkit.descent import dual_value, dualize_with_value
 from normkit.lengths import times as multiplied
 from normkit.optim.momentum import share
 from normkit.optim.stage import At, Room, Slots, Stage, combine, wide
@@ -66,7 +66,8 @@ class Dualize(Stage):
         """Return t, or N'*(U) t."""
         made = dualize_with_value(self.norm, u, accuracy=at.accuracy)
         if self.length is None:
-            return made.array
+            whole: Array = made.array
+            return whole
         return along(made, made.dual_norm if self.length == self.norm else dual_value(self.length, u), made.array)
 
 

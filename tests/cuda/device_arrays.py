@@ -1,0 +1,96 @@
+"""Run by test_device.py in a process with numba's simulator: norms on arrays in (simulated) device memory."""
+
+from __future__ import annotations
+
+import sys
+
+import ml_dtypes
+import numpy as np
+from numba import cuda
+
+import normkit as nk
+from normkit.errors import BackendError, DTypeError, NonFiniteError, NormkitError, ShapeError
+
+RNG = np.random.default_rng(7)
+G = RNG.standard_normal((2, 3, 4))
+
+
+def close(made, expected, tolerance=1e-12):
+    np.testing.assert_allclose(np.asarray(made.copy_to_host(), float), np.asarray(expected, float), atol=tolerance)
+
+
+def refused(error: type[NormkitError], said: str, call) -> None:
+    try:
+        call()
+    except error as caught:
+        assert said in str(caught), caught
+    else:
+        raise AssertionError(f"no {error.__name__}: {said}")
+
+
+def updates() -> None:
+    """Maps, values and steps are those of the CPU, in arrays of the caller's own kind."""
+    for spec in ("rows(linf, l2)", "max"):
+        d = cuda.to_device(G)
+        t = nk.dualize(spec, d)
+        assert type(t) is type(d) and t.dtype == d.dtype and t.shape == d.shape
+        close(t, nk.dualize(spec, G))
+        np.testing.assert_allclose(nk.value(spec, d), nk.value(spec, G), rtol=1e-14)
+        np.testing.assert_allclose(nk.dual_value(spec, d, backend="cuda"), nk.dual_value(spec, G), rtol=1e-14)
+        close(nk.lmo(spec, d, radius=0.5), nk.lmo(spec, G, radius=0.5))
+        close(nk.steepest_descent(spec, d, sharpness=3.0), nk.steepest_descent(spec, G, sharpness=3.0))
+        k = nk.compile(spec)
+        made, dual_norm = k.with_value(d)
+        close(made, nk.dualize(spec, G))
+        np.testing.assert_allclose(dual_norm, nk.dual_value(spec, G), rtol=1e-14)
+        np.testing.assert_array_equal(d.copy_to_host(), G, err_msg="the gradient was written to")
+
+
+def layouts() -> None:
+    """Transposed and sliced arrays, one item, half precision."""
+    turned = cuda.to_device(np.asfortranarray(G[0]))
+    close(nk.dualize("rows(linf, l2)", turned), nk.dualize("rows(linf, l2)", G[0]))
+    assert isinstance(nk.value("max", turned), np.float64)
+    half = G.astype(ml_dtypes.bfloat16)
+    made = nk.dualize("max", cuda.to_device(half))
+    assert made.dtype == half.dtype
+    np.testing.assert_array_equal(made.copy_to_host(), nk.dualize("max", half))
+
+
+def written_to() -> None:
+    """out= is the result, may be the gradient, and stays as it is if the gradient is not finite."""
+    d = cuda.to_device(G)
+    out = cuda.to_device(np.zeros_like(G))
+    assert nk.dualize("max", d, out=out) is out
+    close(out, nk.dualize("max", G))
+    assert nk.lmo("max", d, radius=2.0, out=d) is d
+    close(d, -2.0 * np.sign(G))
+    bad = G.copy()
+    bad[1, 2, 3] = np.nan
+    kept = cuda.to_device(G)
+    refused(NonFiniteError, "nan at index [1, 2, 3]", lambda: nk.dualize("max", cuda.to_device(bad), out=kept))
+    close(kept, G, 0.0)
+    spread = nk.dualize("max", cuda.to_device(bad), nan_policy="propagate").copy_to_host()
+    assert np.isnan(spread[1]).all() and (spread[0] == np.sign(G[0])).all()
+
+
+def mistakes() -> None:
+    """What does not fit is said in one line."""
+    d = cuda.to_device(G)
+    refused(BackendError, "which the back end 'cpu' does not read", lambda: nk.dualize("max", d, backend="cpu"))
+    refused(ShapeError, "needs a matrix", lambda: nk.dualize("max", cuda.to_device(G[0, 0])))
+    refused(ShapeError, "got shape (3, 4)", lambda: nk.dualize("max", d, out=cuda.to_device(G[0])))
+    single = cuda.to_device(G.astype(np.float32))
+    refused(DTypeError, "got dtype float32", lambda: nk.dualize("max", d, out=single))
+    refused(DTypeError, "got a ndarray", lambda: nk.dualize("max", d, out=np.empty_like(G)))
+    refused(DTypeError, "has dtype int64", lambda: nk.dualize("max", cuda.to_device(np.arange(6).reshape(2, 3))))
+
+
+def hosted() -> None:
+    """NumPy arrays go there and back where the back end is asked for; otherwise they stay."""
+    np.testing.assert_allclose(nk.dualize("rows(linf, l2)", G, backend="cuda"), nk.dualize("rows(linf, l2)", G))
+    assert nk.dualize("max", G, backend="cuda").dtype == np.float64
+
+
+if __name__ == "__main__":
+    globals()[sys.argv[1]]()
