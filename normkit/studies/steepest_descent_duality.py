@@ -29,7 +29,7 @@ for $H_{11}=0$, $H_{12}=1$, $H_{22}=-1$.
 | $\mathrm{tr}(G^TW)$ | $\mathrm{tr}(G^T\Delta W)$ | $8$ for $-1$ |
 | B.3: difference of gradients $=$ integral | $\le$ | $0$ and $1$ |
 | $\lambda\ge0$ | $\lambda>0$, or $g=0$ | falls without end at $\lambda=0$ |
-| C.3: $+\eta UV^T$ | $-\eta UV^T$ | $+\frac32$ for $-\frac12$ times $(\mathrm{tr}\,\Sigma)^2/\lambda$ |
+| C.3: $+\eta UV^T$ | $-\eta UV^T$ | $+3/2$ for $-1/2$ times $(\mathrm{tr}\,\Sigma)^2/\lambda$ |
 | $\|T\|=1$, so all $\sigma(T)=1$ | the largest; then von Neumann's inequality | $\mathrm{diag}(1,0)$ |
 | minimum only where all $s_lc_l$ are equal | if every $N_l^*(G_l)>0$ | $c_1$ is free where $G_1=0$ |
 | the maximum did not matter | it couples the layers | 1.25 and 5 times the lengths of an $\ell_2$ sum |
