@@ -19,12 +19,12 @@ $2L_*/L$ is not: there the Euclidean step did more in most of the cases that wer
 $\gamma<2/L_*$, with factor $1-\mu/L_*$ at $\gamma=1/L_*$ (derived for this project). Muon's step of constant length
 ends on a plateau instead, and one that shrinks geometrically stops short where its lengths do not add up to the
 distance. The quadratic of S30 shows all three. Gradient descent with $1.9/L$ ends lower there than PolarGrad with
-$0.2/L$ and $0.05/L$, the two rates that were known before; but $0.2/L$ is only $1.47/L_*$. With $1.9/L_*$ PolarGrad
-ends lower than gradient descent with $1.9/L$, on this problem and on two others of its kind; with $1/L_*$ and $1/L$
-it is the other way round. So neither order holds for quadratics in general, nor even for one of them: it depends on
-how near the step is to $2/L_*$, above which it diverges. What goes with that: over the first 300 steps the median
-nuclear rank of the gradient is above $L_*/L=7.3$ for PolarGrad with $1.9/L_*$ ($10.5$), and below it for $1/L_*$ and
-for gradient descent.
+$0.2/L$ and $0.05/L$, the rates of its reference values, which suggests that tuned gradient descent wins; but $0.2/L$
+is only $1.47/L_*$. With $1.9/L_*$ PolarGrad ends lower than gradient descent with $1.9/L$, on this problem and on two
+others of its kind; with $1/L_*$ and $1/L$ it is the other way round. So neither order holds for quadratics in general,
+nor even for one of them: it depends on how near the step is to $2/L_*$, and a step of $2.02/L_*$ diverges. What goes
+with that: over the first 300 steps the median nuclear rank of the gradient is above $L_*/L=7.3$ for PolarGrad with
+$1.9/L_*$ ($10.5$), and below it for $1/L_*$ and for gradient descent.
 
 **Noise.** With momentum $1-\beta=T^{-1/2}$ and steps $T^{-3/4}$ the mean of $\Vert HW_t\Vert_{nuc}$ over a run of
 Muon falls with the power $-1/4$ of its length $T$, as in the theory of arXiv 2509.15816; that of MVR2, with
