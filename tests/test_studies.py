@@ -47,3 +47,13 @@ def test_the_list_and_unknown_studies() -> None:
         studies.get("lion-box")
     both = CliRunner().invoke(command, ["lion-k-box", "--quick", "--long"])
     assert isinstance(both.exception, ParameterError)
+
+
+def test_every_number_has_a_study() -> None:
+    """The numbered results of the sources; each has a claim of its own in the page of its study."""
+    spans = ((1, 14), (20, 28), (30, 36), (40, 45), (50, 51), (62, 62))
+    numbers = [f"S{number:02}" for first, last in spans for number in range(first, last + 1)]
+    assert sorted(studies.index()) == numbers
+    for number, name in studies.index().items():
+        run = json.loads((ROOT / "docs" / "studies" / f"{name}.json").read_text())
+        assert any(claim["id"].startswith(f"{number}.") for claim in run["claims"]), number
