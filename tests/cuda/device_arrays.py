@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import sys
+from tempfile import TemporaryDirectory
 
 import ml_dtypes
 import numpy as np
+from click.testing import CliRunner
 from numba import cuda
 
 import normkit as nk
+from normkit.cli import main
 from normkit.errors import BackendError, DTypeError, NonFiniteError, NormkitError, ShapeError
 
 RNG = np.random.default_rng(7)
@@ -90,6 +94,17 @@ def hosted() -> None:
     """NumPy arrays go there and back where the back end is asked for; otherwise they stay."""
     np.testing.assert_allclose(nk.dualize("rows(linf, l2)", G, backend="cuda"), nk.dualize("rows(linf, l2)", G))
     assert nk.dualize("max", G, backend="cuda").dtype == np.float64
+
+
+def command() -> None:
+    """The command line sends arrays there and certifies what comes back."""
+    with TemporaryDirectory() as folder:
+        np.save(f"{folder}/g.npy", G)
+        asked = ["dualize", "--norm", "rows(linf, l2)", f"{folder}/g.npy", "-o", f"{folder}/t.npy", "--backend", "cuda"]
+        run = CliRunner().invoke(main, [*asked, "--json"], standalone_mode=False)
+        assert run.return_value == 0, run.output
+        assert json.loads(run.output)["arrays"]["g"]["backend"] == "cuda"
+        np.testing.assert_allclose(np.load(f"{folder}/t.npy"), nk.dualize("rows(linf, l2)", G))
 
 
 if __name__ == "__main__":

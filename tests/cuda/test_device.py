@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-PARTS = ("updates", "layouts", "written_to", "mistakes", "hosted")
+PARTS = ("updates", "layouts", "written_to", "mistakes", "hosted", "command")
 
 
 @pytest.mark.parametrize("part", PARTS)
