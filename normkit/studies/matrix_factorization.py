@@ -31,7 +31,7 @@ the matrices take 106.
 **Baselines.** Sign descent and Adam with a learning rate that falls, each the best of a grid, which is shown whole.
 Neither knows the basis of $M$, and counts depend on the draw. Sign descent takes 124 or 1050 steps for $\kappa=10$,
 whichever schedule goes far enough, and arrives at no rate for $\kappa=1000$. Adam takes 12 times the steps of Muon at
-$\rho=\frac12$, and 17 to 30 times for $\kappa=1000$: far from proportional to $\kappa$, with or without decay. Other
+$\rho=\frac12$, and 16 to 30 times for $\kappa=1000$: far from proportional to $\kappa$, with or without decay. Other
 starts, schedules and problems order the methods differently.
 
 **Which modes come first.** From small factors Muon raises all singular values by the learning rate a step, and they
@@ -40,7 +40,7 @@ rerun from its published parameters).
 
 **Where a number is not one of an earlier run.** That run found 114 to 121 steps at $\rho=0.9$ for every independent
 Gaussian start; here starts of the other orientation fail at times, and a few take up to 125. Adam's best count for
-$\kappa=1000$ was 413; draws lie between 345 and 620. That of sign descent for $\kappa=100$ was 1413, here 1160 to 1520.
+$\kappa=1000$ was 413; draws lie between 330 and 620. That of sign descent for $\kappa=100$ was 1413, here 1160 to 1520.
 The overlap of $P^\top P-Q^\top Q$ under Muon was 11.0 after 1199 steps; draws lie between 10.5 and 11.
 """
 
