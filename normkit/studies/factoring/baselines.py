@@ -74,7 +74,7 @@ def best(cells: Sequence[Sequence[Any]], decayed: bool) -> Sequence[Any]:
 
 def parts(at: Run) -> Iterator[Claim | Table | Figure]:
     """Yield the grids, the best of each, their claims and the figure of counts against kappa."""
-    draws, most = at.pick(3, 5), at.pick(2000, MOST)
+    draws, most = at.pick(2, 5), at.pick(2000, MOST)
     cells = [(method, kappa, most, draw) for method in DECAYS for kappa in KAPPAS for draw in range(draws)]
     found: dict[tuple[str, int], list[Any]] = {}
     for (method, kappa, *_), each in zip(cells, at.cells.map("baselines", grid, cells), strict=True):
