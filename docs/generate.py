@@ -81,7 +81,8 @@ def cli() -> Iterator[str]:
     from normkit.cli import main as group
 
     yield f"{NOTE}\n# Command line\n"
-    context = click.Context(group, info_name="normkit", terminal_width=100, max_content_width=100)
+    sizes = {"terminal_width": 100, "max_content_width": 100}
+    context = click.Context(group, info_name="normkit", **sizes, **group.context_settings)
     yield f"```text\n{group.get_help(context)}\n```\n"
     yield from _commands(group, context)
 
