@@ -1,0 +1,139 @@
+"""Models of sm_90a: mbarriers, the tensor-memory accelerator, and products of warpgroups."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from normkit.testing.simt.block import Group
+from normkit.testing.simt.formats import to_float
+from normkit.testing.simt.models import model
+
+
+class MBarrier:
+    """Completes a phase when all arrivals and all expected bytes are in."""
+
+    def __init__(self, count: int) -> None:
+        self.count = self.pending = count
+        self.bytes = self.phase = 0
+        self.held: list[Callable[[], None]] = []
+        """Copies that land when somebody waits."""
+
+    def change(self, arrivals: int, bytes_: int) -> None:
+        """Count arrivals, expected bytes (positive) or bytes that are there (negative)."""
+        self.pending -= arrivals
+        self.bytes += bytes_
+        if self.pending < 0:
+            raise RuntimeError(f"more arrivals at an mbarrier than the {self.count} that it expects")
+        if self.pending == 0 and self.bytes == 0:
+            self.phase ^= 1
+            self.pending = self.count
+
+    def passed(self, parity: int) -> bool:
+        """Tell whether the phase of that parity is over."""
+        while self.held:
+            self.held.pop(0)()
+        return self.phase != parity
+
+
+@model("mbarrier_init")
+def mbarrier_init(group: Group, address: Any, count: Any) -> None:
+    """Start an mbarrier that expects that many arrivals."""
+    group.block.mbarriers[int(address)] = MBarrier(int(count))
+
+
+@model("mbarrier_expect")
+def mbarrier_expect(group: Group, address: Any, bytes_: Any) -> None:
+    """Arrive, and expect bytes of copies."""
+    group.block.mbarriers[int(address)].change(1, int(bytes_))
+
+
+@model("mbarrier_arrive_if")
+def mbarrier_arrive_if(group: Group, address: Any, condition: Any) -> None:
+    """Arrive once for every lane whose condition holds."""
+    count = int(np.count_nonzero(group.each(condition, bool)))
+    if count:
+        group.block.mbarriers[int(address)].change(count, 0)
+
+
+@model("mbarrier_wait")
+def mbarrier_wait(group: Group, address: Any, parity: Any) -> None:
+    """Wait until the phase of that parity is over."""
+    passed = partial(group.block.mbarriers[int(address)].passed, int(parity))
+    group.block.scheduler.wait(group.number, passed, f"mbarrier {int(address):#x}, parity {int(parity)}")
+
+
+@model("tensor_load")
+def tensor_load(group: Group, to: Any, map_: Any, column: Any, row: Any, address: Any) -> None:
+    """Copy a box of rows x 64 columns, zeros outside of the matrix, to shared memory with the 128-byte swizzle."""
+    tensor, to, column, row = group.block.maps[int(map_)], int(to), int(column), int(row)
+    if to % 1024:
+        raise ValueError("a box with the 128-byte swizzle needs a destination that is a multiple of 1024")
+    box = np.zeros((tensor.rows, 64), np.uint16)
+    source = tensor.matrix[row : row + tensor.rows, column : column + 64]
+    box[: source.shape[0], : source.shape[1]] = source
+    r, chunk = np.indices((tensor.rows, 8))
+    places = (to + r * 128 + ((chunk ^ (r & 7)) << 4)).reshape(-1)
+    barrier = group.block.mbarriers[int(address)]
+
+    def land() -> None:
+        group.block.shared.write(places, box.reshape(-1, 8).view(np.uint8))
+        barrier.change(0, -box.nbytes)
+
+    if group.block.late == "copies":
+        barrier.held.append(land)
+    else:
+        land()
+
+
+def _operand(group: Group, dtype: str, descriptor: int, rows: Any) -> Any:
+    """Return the rows of an operand with 16 columns, from a descriptor of the 128-byte swizzle."""
+    if descriptor >> 62 != 1:
+        raise ValueError("the descriptor does not say 128-byte swizzle")
+    start, stride = (descriptor & 0x3FFF) << 4, ((descriptor >> 32) & 0x3FFF) << 4
+    row, byte = rows[:, None], np.arange(2)[None, :] * 16
+    linear = start + (row // 8) * stride + (row % 8) * 128 + byte
+    places = group.block.shared.places((linear ^ (((linear >> 7) & 7) << 4)).reshape(-1), 16)
+    return to_float(group.block.shared.data[places].view(np.uint16), dtype).reshape(len(rows), 16)
+
+
+@model("wgmma")
+def wgmma(group: Group, columns: int, dtype: str, acc: Any, offset: int, a: Any, b: Any, keep: Any) -> None:
+    """m64nNk16: a warp of the four holds 16 rows; a lane two neighbours of rows r and r + 8 in each 8 columns."""
+    within = group.threads % 128
+    first = within[0] // 32 * 16
+    row = (within >> 5) * 16 + ((within & 31) >> 2) - first
+    kept, column = int(keep), (within & 3) * 2
+
+    def run() -> None:
+        rows = np.arange(first, first + group.lanes // 32 * 16)
+        product = _operand(group, dtype, int(a), rows) @ _operand(group, dtype, int(b), np.arange(columns)).T
+        for j in range(columns // 8):
+            for h in range(2):
+                for e in range(2):
+                    i = offset + j * 4 + h * 2 + e
+                    term = product[row + 8 * h, j * 8 + column + e]
+                    acc[i] = acc[i] + term if kept else term
+
+    if group.block.late == "reads":
+        group.products.append(run)
+    else:
+        run()
+
+
+@model("wgmma_commit")
+def wgmma_commit(group: Group) -> None:
+    """Close a group of products."""
+    group.product_groups.append(group.products)
+    group.products = []
+
+
+@model("wgmma_wait")
+def wgmma_wait(group: Group, left: int) -> None:
+    """Finish products until at most `left` groups of them are under way."""
+    while len(group.product_groups) > left:
+        for run in group.product_groups.pop(0):
+            run()

@@ -1,0 +1,88 @@
+"""Global memory, found by address and checked; shared memory, with its banks counted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+BASE, LIMIT = 1024, 227 * 1024
+"""Shared memory starts at an address that is not 0, so that a forgotten base is seen; a block has at most 227 KB."""
+
+
+@dataclass(frozen=True)
+class TensorMap:
+    """What a tensor map says of a matrix of 16-bit elements; boxes are 64 columns wide, with a 128-byte swizzle."""
+
+    matrix: NDArray[np.uint16]
+    """Rows and columns inside; its row stride, a multiple of 16 bytes, may be longer."""
+    rows: int
+    """Rows of a box."""
+
+
+class Global:
+    """The arrays that a kernel may touch, by address."""
+
+    def __init__(self, arrays: Iterable[NDArray[Any]]) -> None:
+        self.spans = [(a.ctypes.data, a.ctypes.data + a.nbytes, a.reshape(-1).view(np.uint8)) for a in arrays]
+
+    def find(self, addresses: Any, size: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+        """Return the bytes of one array, and the places of `size` bytes from each address, shape (n, size).
+
+        Raises
+        ------
+        IndexError
+            If an access leaves the array, or lies in none.
+        ValueError
+            If an address is not a multiple of `size`.
+        """
+        places = np.atleast_1d(np.asarray(addresses, np.uint64))
+        if (places % np.uint64(size)).any():
+            raise ValueError(f"misaligned access to {size} bytes of global memory")
+        low, high = int(places.min()), int(places.max()) + size
+        for start, end, data in self.spans:
+            if start <= low and high <= end:
+                return data, (places - np.uint64(start)).astype(np.int64)[:, None] + np.arange(size)
+        raise IndexError(f"global access outside of every array: {low:#x} to {high:#x}")
+
+
+class Shared:
+    """Shared memory of a block; every byte starts as 0xFF, a NaN in each type."""
+
+    def __init__(self, statistics: dict[str, int]) -> None:
+        self.data = np.full(BASE + LIMIT, 0xFF, np.uint8)
+        self.end, self.statistics = BASE, statistics
+
+    def places(self, addresses: Any, size: int) -> NDArray[np.int64]:
+        """Return the places of `size` bytes from each address; refuse what is misaligned or was not allocated."""
+        first = np.atleast_1d(np.asarray(addresses, np.int64))
+        if first.min() < BASE or first.max() + size > self.end:
+            raise IndexError("access to shared memory outside of the block's arrays")
+        if (first % min(size, 16)).any():
+            raise ValueError(f"misaligned access to {size} bytes of shared memory")
+        return first[:, None] + np.arange(size)
+
+    def read(self, addresses: Any, size: int) -> NDArray[np.uint8]:
+        """Return `size` bytes from each address, counting the ways in which lanes meet in a bank."""
+        self._count(addresses, size)
+        read: NDArray[np.uint8] = self.data[self.places(addresses, size)]
+        return read
+
+    def write(self, addresses: Any, values: Any) -> None:
+        """Write rows of bytes to addresses."""
+        self._count(addresses, values.shape[-1])
+        self.data[self.places(addresses, values.shape[-1])] = values
+
+    def _count(self, addresses: Any, size: int) -> None:
+        """Lanes go in turns of 128 bytes; in a turn a bank serves one word. One number holds the worst case."""
+        lanes = np.asarray(addresses, np.int64).reshape(-1)
+        turn = 128 // size
+        if len(lanes) % turn:
+            return
+        words = (lanes >> (2 if size == 4 else 4)).reshape(-1, turn)
+        for row in words:
+            met = np.bincount(np.unique(row) % turn).max()
+            self.statistics["bank conflict ways"] = max(int(met), self.statistics.get("bank conflict ways", 1))

@@ -1,0 +1,128 @@
+"""Products to try kernels on: operands with NaN in all padding, a poisoned result, and the answer in float64."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from normkit.backends.cuda.kernels.interface import DeviceKernel
+from normkit.testing import simt
+
+TOLERANCE = {"bfloat16": 4e-3, "float16": 5e-4, "float32": 2e-6}
+"""Relative error in the Frobenius norm; rounding the result alone is 1.65e-3, 2.1e-4 and 2e-8."""
+
+
+def bits(values: Any, dtype: str) -> Any:
+    return values.astype(np.float32) if dtype == "float32" else simt.to_bits(values, dtype)
+
+
+def floats(words: Any, dtype: str) -> Any:
+    return words.astype(float) if dtype == "float32" else simt.to_float(words, dtype).astype(float)
+
+
+def padded(values: Any, leading: int, dtype: str) -> Any:
+    """Rows of `leading` elements, NaN behind the values."""
+    out = np.full((*values.shape[:-1], leading), np.nan, np.float32)
+    out[..., : values.shape[-1]] = values
+    return bits(out, dtype)
+
+
+def address(array: Any) -> int:
+    return int(array.ctypes.data)
+
+
+@dataclass
+class Product:
+    """C = alpha A B^T + beta D + gamma I if symmetric (B is A: then D is symmetric too), else alpha A B + beta D."""
+
+    kernel: DeviceKernel
+    rows: int
+    inner: int
+    batch: int = 1
+    alpha: float = 1.0
+    beta: float = 0.0
+    gamma: float = 0.0
+    dtype: str = "bfloat16"
+    columns: int = 0
+    in_place: bool = False
+    blocks: int = 0
+
+    def __post_init__(self) -> None:
+        rng = np.random.default_rng(self.rows + self.inner)
+        size = 4 if self.dtype == "float32" else 2
+        symmetric = self.kernel.symmetric
+        self.columns = self.rows if symmetric else self.columns or self.rows
+        self.ld_in, self.ld_b, self.ld_out = (
+            self.kernel.leading(n, size) + extra
+            for n, extra in ((self.inner, 0), (self.columns, 8), (self.columns, 8 * (self.rows % 2)))
+        )
+        scale = 1 / np.sqrt(self.inner)
+        self.a = padded(rng.standard_normal((self.batch, self.rows, self.inner)) * scale, self.ld_in, self.dtype)
+        self.b = padded(rng.standard_normal((self.batch, self.inner, self.columns)), self.ld_b, self.dtype)
+        d = rng.standard_normal((self.batch, self.rows, self.columns))
+        self.d = padded(d + d.swapaxes(1, 2) if symmetric else d, self.ld_out, self.dtype)
+        if self.beta == 0:
+            self.d[...] = bits(np.array(np.nan), self.dtype)
+        self.before = self.d.copy()
+        self.c = self.d if self.in_place else padded(np.zeros((self.batch, self.rows, 0)), self.ld_out, self.dtype)
+
+    def arguments(self, a: Any = None, b: Any = None) -> tuple[Any, ...]:
+        sizes = {"rows": self.rows, "inner": self.inner, "ld_out": self.ld_out}
+        if self.kernel.symmetric:
+            sizes |= {"ld_in": self.ld_in, "batch": self.batch, "gamma": self.gamma}
+        else:
+            sizes |= {"columns": self.columns, "ld_a": self.ld_in, "ld_b": self.ld_b}
+        return self.kernel.arguments(
+            a=address(self.a if a is None else a),
+            b=address((self.a if self.kernel.symmetric else self.b) if b is None else b),
+            d=address(self.d),
+            c=address(self.c),
+            alpha=self.alpha,
+            beta=self.beta,
+            **sizes,
+        )
+
+    def emulate(self, function: Any = None, **options: Any) -> dict[str, int]:
+        """Run the kernel in the emulator, over `blocks` blocks if it is persistent."""
+        memory = [self.a, self.b, self.d, self.c]
+        if self.kernel.maps:
+            rows = self.a.reshape(-1, self.ld_in)[:, : self.inner]
+            maps = np.zeros(16, np.uint64), np.zeros(16, np.uint64)
+            boxes = zip(maps, (self.kernel.tile[0], self.kernel.tile[1]), strict=True)
+            options |= {"maps": {address(m): simt.TensorMap(rows, box) for m, box in boxes}}
+            arguments = self.arguments(*maps)
+        else:
+            arguments = self.arguments()
+        grid = self.kernel.grid(self.rows, self.columns, self.batch, self.blocks or 132)
+        return simt.launch(
+            function or self.kernel.build(self.dtype),
+            grid,
+            self.kernel.threads,
+            arguments,
+            memory,
+            shared_bytes=self.kernel.shared_bytes,
+            **options,
+        )
+
+    def result(self) -> Any:
+        return floats(self.c[..., : self.columns], self.dtype)
+
+    def error(self) -> float:
+        """Relative distance to the product in float64."""
+        a = floats(self.a[..., : self.inner], self.dtype)
+        b = a.swapaxes(1, 2) if self.kernel.symmetric else floats(self.b[..., : self.columns], self.dtype)
+        exact = self.alpha * a @ b
+        if self.beta:
+            exact += self.beta * floats(self.before[..., : self.columns], self.dtype)
+        if self.gamma:
+            exact += self.gamma * np.eye(self.rows)
+        return float(np.linalg.norm(self.result() - exact) / np.linalg.norm(exact))
+
+    def asymmetry(self) -> float:
+        c = self.result()
+        return float(np.abs(c - c.swapaxes(1, 2)).max()) if self.kernel.symmetric else 0.0
+
+    def right(self) -> bool:
+        return self.error() < TOLERANCE[self.dtype] and self.asymmetry() == 0
