@@ -64,7 +64,9 @@ def unpack(dtype: str) -> Any:
         "bfloat16": "{ shl.b32 $0, $2, 16; and.b32 $1, $2, 0xffff0000; }",
         "float16": "{ .reg .b16 a, b; mov.b32 {a, b}, $2; cvt.f32.f16 $0, a; cvt.f32.f16 $1, b; }",
     }
-    return instruction(f"unpack_{SUFFIX[dtype]}", texts[dtype], "ff", "r", pure=True, early=True, model=("unpack", dtype))
+    return instruction(
+        f"unpack_{SUFFIX[dtype]}", texts[dtype], "ff", "r", pure=True, early=True, model=("unpack", dtype)
+    )
 
 
 # ---- Ampere: sm_80 and later -----------------------------------------------------------------------------------------
@@ -143,6 +145,4 @@ def wgmma_wait(left: int) -> Any:
 @cache
 def registers(kind: str, count: int) -> Any:
     """Return an instruction that changes the registers of a warp: kind ``inc`` or ``dec``."""
-    return instruction(
-        f"registers_{kind}_{count}", f"setmaxnreg.{kind}.sync.aligned.u32 {count};", model=("nothing",)
-    )
+    return instruction(f"registers_{kind}_{count}", f"setmaxnreg.{kind}.sync.aligned.u32 {count};", model=("nothing",))

@@ -50,8 +50,8 @@ def launch(
         Tensor maps by their address.
     late : {"copies", "reads"}
         What happens as late as it may: the landing of copies, or the reading of operands.
-    order : {"forward", "reverse"}
-        Which group goes first where several may.
+    order : {"forward", "reverse", "rotate"}
+        Of several groups that may go on: the first one, the last one, or the next one.
 
     Returns
     -------
@@ -75,17 +75,15 @@ def launch(
     >>> x
     array([0., 2., 4.])
     """
-    if late not in ("copies", "reads") or order not in ("forward", "reverse"):
-        raise ValueError(f"late is copies or reads, order forward or reverse; got {late!r} and {order!r}")
+    if late not in ("copies", "reads") or order not in ("forward", "reverse", "rotate"):
+        raise ValueError(f"late is copies or reads, order forward, reverse or rotate; got {late!r} and {order!r}")
     statistics: dict[str, int] = {}
     found, size = Global(memory), group or threads
     wide, high = (*grid, 1)[:2]
     for y in range(high):
         for x in range(wide):
             scheduler = Scheduler(threads // size, order)
-            block = Block(
-                (x, y), (wide, high), threads, found, maps or {}, shared_bytes, late, scheduler, statistics
-            )
+            block = Block((x, y), (wide, high), threads, found, maps or {}, shared_bytes, late, scheduler, statistics)
             groups = [Group(block, i, i * size, size) for i in range(threads // size)]
             scheduler.run([partial(_run, kernel, one, arguments) for one in groups])
     return statistics

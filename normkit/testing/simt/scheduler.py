@@ -21,12 +21,13 @@ class Scheduler:
     ----------
     groups : int
         How many there are.
-    order : {"forward", "reverse"}
-        Of the groups that may go on, the first or the last one goes.
+    order : {"forward", "reverse", "rotate"}
+        Of the groups that may go on the first one goes, or the last one, or the next one after the one that waits.
     """
 
     def __init__(self, groups: int, order: str) -> None:
-        self.order = list(range(groups)) if order == "forward" else list(range(groups))[::-1]
+        self.order = list(range(groups))[:: -1 if order == "reverse" else 1]
+        self.rotate = order == "rotate"
         self.turns = [threading.Semaphore(0) for _ in range(groups)]
         self.ready: list[Callable[[], bool] | None] = [lambda: True for _ in range(groups)]
         self.waits = [""] * groups
@@ -46,7 +47,7 @@ class Scheduler:
         threads = [threading.Thread(target=self._body, args=(i, body)) for i, body in enumerate(bodies)]
         for thread in threads:
             thread.start()
-        self._pass_on()
+        self._pass_on(-1)
         for thread in threads:
             thread.join()
         if self.error is not None:
@@ -57,7 +58,7 @@ class Scheduler:
         if ready():
             return
         self.ready[group], self.waits[group] = ready, what
-        self._pass_on()
+        self._pass_on(group)
         self.turns[group].acquire()
         if self.error is not None:
             raise _Abandoned
@@ -74,10 +75,11 @@ class Scheduler:
         finally:
             self.ready[group] = None
             if self.error is None:
-                self._pass_on()
+                self._pass_on(group)
 
-    def _pass_on(self) -> None:
-        left = [group for group in self.order if self.ready[group] is not None]
+    def _pass_on(self, last: int) -> None:
+        order = self.order[last + 1 :] + self.order[: last + 1] if self.rotate else self.order
+        left = [group for group in order if self.ready[group] is not None]
         for group in left:
             ready = self.ready[group]
             if ready is not None and ready():

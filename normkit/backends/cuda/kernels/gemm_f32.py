@@ -31,7 +31,9 @@ def add_panels(acc: Any, left: Any, right: Any, ty: Any, tx: Any) -> None:
 
 
 @device
-def fill_across(panel: Any, matrix: Any, start: Any, ld: Any, row0: Any, rows: Any, k0: Any, inner: Any, t: Any) -> None:
+def fill_across(
+    panel: Any, matrix: Any, start: Any, ld: Any, row0: Any, rows: Any, k0: Any, inner: Any, t: Any
+) -> None:
     """Bring 64 rows x 16 columns of a matrix whose rows run along the inner index; row r becomes column r."""
     for s in range(4):
         row = row0 + (t >> 4) + int32(16 * s)
@@ -41,7 +43,9 @@ def fill_across(panel: Any, matrix: Any, start: Any, ld: Any, row0: Any, rows: A
 
 
 @device
-def fill_along(panel: Any, matrix: Any, start: Any, ld: Any, col0: Any, columns: Any, k0: Any, inner: Any, t: Any) -> None:
+def fill_along(
+    panel: Any, matrix: Any, start: Any, ld: Any, col0: Any, columns: Any, k0: Any, inner: Any, t: Any
+) -> None:
     """Bring 16 rows x 64 columns of a matrix whose rows run along the result."""
     for s in range(4):
         k = k0 + (t >> 6) + int32(4 * s)
@@ -181,8 +185,5 @@ def build_symmetric(dtype: str) -> Callable[..., Any]:
 
 GEMM = DeviceKernel("gemm_f32", build_general, GENERAL, TILE, THREADS, 4, 0, ("float32",), (5, 0), align=4)
 """General products of float32 matrices."""
-SYMGEMM = DeviceKernel(
-    "symgemm_f32", build_symmetric, SYMMETRIC, TILE, THREADS, 4, 0, ("float32",), (5, 0), align=4
-)
+SYMGEMM = DeviceKernel("symgemm_f32", build_symmetric, SYMMETRIC, TILE, THREADS, 4, 0, ("float32",), (5, 0), align=4)
 """Products of float32 matrices with a symmetric result."""
-

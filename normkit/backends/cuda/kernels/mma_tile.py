@@ -49,9 +49,7 @@ def multiply(dtype: str) -> Any:
     mma_ = mma(dtype)
 
     @device
-    def step(
-        acc: Any, a: Any, b00: Any, b01: Any, b10: Any, b11: Any, b20: Any, b21: Any, b30: Any, b31: Any
-    ) -> None:
+    def step(acc: Any, a: Any, b00: Any, b01: Any, b10: Any, b11: Any, b20: Any, b21: Any, b30: Any, b31: Any) -> None:
         for i in range(4):
             a0, a1, a2, a3 = ldmatrix(a + uint32(i * 16 * 64))
             o = i * 16
