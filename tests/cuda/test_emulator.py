@@ -13,9 +13,7 @@ import pytest
 pytest.importorskip("numba_cuda", reason="the kernels need numba-cuda: pip install 'normkit[cuda]'")
 
 from cuda_products import Product
-from numba import float32, int32, uint32
 
-from normkit.backends.cuda.compat import cuda
 from normkit.backends.cuda.instructions import group_barrier, load_16_if, mma
 from normkit.backends.cuda.kernels import (
     blocks,
@@ -28,6 +26,7 @@ from normkit.backends.cuda.kernels import (
     wgmma_stages,
 )
 from normkit.backends.cuda.kernels.interface import DeviceKernel
+from normkit.backends.cuda.language import cuda, float32, int32, uint32
 from normkit.errors import ParameterError
 from normkit.testing import simt
 
@@ -115,6 +114,7 @@ FAULTS: list[tuple[str, ModuleType, str, str, tuple[str, tuple[ModuleType, ...]]
         "        block",
         *(of("SYM"), WARPS),
     ),
+    ("zeros land on results", symgemm_mma, "        wait_0()  #", "        #", of("SYM"), {}),
     ("a step of columns of B", gemm_mma, "fb ^ uint32(128)", "fb ^ uint32(64)", of("GEM"), {}),
     ("rows of B beyond the last", gemm_mma, "int32(row + 16 < inner)", "int32(1)", of("GEM"), {"batch": 1}),
     ("the batch of B", gemm_mma, "uint64(entry) * uint64(inner)", "uint64(entry) * uint64(rows)", of("GEM"), {}),
@@ -155,7 +155,7 @@ FAULTS: list[tuple[str, ModuleType, str, str, tuple[str, tuple[ModuleType, ...]]
         wgmma_stages,
         "uint32(stage_bytes))  #",
         "uint32(panel))  #",
-        HOPPER[:1] + ((symgemm_wgmma,),),
+        of("HOP", symgemm_wgmma),
         {},
     ),
     ("both groups share a block", symgemm_wgmma, "uint32((role - 1) * 16384)", "uint32(0)", of("HOP"), TURNS),
@@ -275,11 +275,12 @@ def test_sixteen_bit_types_round_to_even() -> None:
     ("given", "says"),
     [
         ({"ld_in": 33}, "ld_in = 33 is not a multiple of 16 bytes"),
+        ({"ld_out": 192}, "ld_out = 192 is less than rows = 200"),
         ({"a": 8}, "a = 8 is not a multiple"),
         ({"rows": 0}, "rows must be 1"),
         ({"tiles": 3}, "takes a, b, d"),
     ],
-    ids=["leading", "address", "size", "names"],
+    ids=["leading", "short", "address", "size", "names"],
 )
 def test_arguments_are_checked(given: dict[str, float], says: str) -> None:
     right = {"a": 0, "b": 0, "d": 0, "c": 0, "alpha": 1, "beta": 0, "gamma": 0}

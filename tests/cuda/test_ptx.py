@@ -1,4 +1,4 @@
-"""What the kernels cost, against a budget, on a machine with no GPU: registers, spills, stack, warnings, instructions."""
+"""What the kernels cost, against a budget, with no GPU at hand: registers, spills, stack, warnings, instructions."""
 
 from __future__ import annotations
 

@@ -18,14 +18,14 @@ from numba import cuda
 from cuda_products import Product
 from normkit.backends.cuda.kernels import gemm_f32
 
-general = Product(gemm_f32.GEMM, 70, 20, 2, 2.0, -4.775, columns=37, dtype="float32")
+general = Product(gemm_f32.GEMM, 5, 20, 2, 2.0, -4.775, columns=37, dtype="float32")
 symmetric = Product(gemm_f32.SYMGEMM, 66, 17, 1, 2.0, -4.775, 3.5, dtype="float32", other=True)
-wrong = Product(gemm_f32.SYMGEMM, 66, 17, 1, 2.0, 0.0, dtype="float32")
+wrong = Product(gemm_f32.SYMGEMM, 6, 17, 1, 2.0, 0.0, dtype="float32")
 for product in (general, symmetric, wrong):
     kernel, arguments = product.kernel, list(product.arguments())
     arguments[:4] = [x.reshape(-1) for x in (product.a, product.b, product.d, product.c)]
     if product is wrong:
-        arguments[7] = np.int32(65)  # a row is forgotten
+        arguments[7] = np.int32(5)  # a row is forgotten
     with np.errstate(all="ignore"):
         grid = kernel.grid(product.rows, product.columns, product.batch)
         cuda.jit(kernel.build("float32"))[grid[0], kernel.threads](*arguments)

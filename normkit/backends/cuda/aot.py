@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 
 from normkit.backends.cuda import offline
 from normkit.backends.cuda.kernels.interface import DeviceKernel
@@ -74,7 +75,7 @@ def by_linker(kernel: DeviceKernel, dtype: str, capability: tuple[int, int]) -> 
 
 def entry_of(code: bytes) -> str:
     """Return the name of the kernel in a cubin: its code is the ELF section ``.text.<name>``."""
-    found = set(re.findall(rb"\.text\.([A-Za-z_$][\w$]*)\0", code))
+    found: set[bytes] = set(re.findall(rb"\.text\.([A-Za-z_$][\w$]*)\0", code))
     if len(found) != 1:
         raise BackendError(f"expected one kernel in a cubin; found {len(found)}")
     return found.pop().decode()
@@ -92,7 +93,7 @@ def _version(name: str) -> str:
         return "none"
 
 
-def _read(path: store.Path) -> Cubin | None:
+def _read(path: Path) -> Cubin | None:
     """Return what was stored, if it is whole: a damaged file is made again."""
     try:
         data = path.read_bytes()

@@ -14,8 +14,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from normkit.backends.cuda.compat import cuda
 from normkit.backends.cuda.kernels.interface import DeviceKernel
+from normkit.backends.cuda.language import cuda, float32, int32, uint64
 from normkit.errors import BackendError, MissingExtra
 
 NEWEST_PTX = (9, 0)
@@ -62,8 +62,6 @@ def architecture(kernel: DeviceKernel, capability: tuple[int, int] | None = None
 
 def signature(kernel: DeviceKernel) -> Any:
     """Return the types of the kernel's parameters in numba."""
-    from numba import float32, int32, uint64
-
     types = {"l": uint64, "i": int32, "f": float32}
     return tuple(types[letter] for _, letter in kernel.parameters)
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from llvmlite import ir
 
-from normkit.backends.cuda.compat import cuda
+from normkit.backends.cuda.language import cuda
 
 types: Any = cuda.types
 _F32, _I32, _I64 = ir.FloatType(), ir.IntType(32), ir.IntType(64)
@@ -32,7 +32,7 @@ def _intrinsic(typer: Callable[..., Any], name: str, model: tuple[Any, ...]) -> 
     from numba.cuda.extending import intrinsic  # not beside `cuda`: the simulator has none
 
     typer.__name__ = name
-    made = intrinsic(typer)
+    made: Any = intrinsic(typer)
     made.simt_model = model
     return made
 

@@ -2,8 +2,8 @@
 
 Every value of a thread is a NumPy vector over the threads of a *group* (a warp, a warpgroup or a block), and each PTX
 instruction of `normkit.backends.cuda.instructions` is a lane-exact model: fragments of ldmatrix and mma.sync, copies,
-the tensor-memory accelerator with its swizzle, phases of mbarriers, descriptors of wgmma. Neither a GPU nor a compiler is
-needed; NumPy and what the kernel's module imports is enough.
+the tensor-memory accelerator with its swizzle, phases of mbarriers, descriptors of wgmma. Neither a GPU nor a compiler
+is needed; NumPy and what the kernel's module imports is enough.
 
 Timing is unkind and reproducible. One group runs at a time, and gives way only where it waits, so a missing barrier
 lets it run ahead of the others; `order` says who goes first. With ``late="copies"`` asynchronous copies land only when

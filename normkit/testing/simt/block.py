@@ -1,4 +1,4 @@
-"""A block of threads and its groups: what a kernel sees as `numba.cuda`, and what the models of instructions work on."""
+"""A block of threads and its groups: what a kernel sees as `numba.cuda`, and what models of instructions work on."""
 
 from __future__ import annotations
 

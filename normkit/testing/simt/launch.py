@@ -61,7 +61,7 @@ def launch(
     Raises
     ------
     Deadlock, IndexError, ValueError, RuntimeError
-        What a kernel does wrong.
+        What a kernel does wrong; also copies or products that nobody waits for.
 
     Examples
     --------
@@ -92,3 +92,6 @@ def launch(
 def _run(kernel: Any, group: Group, arguments: Sequence[Any]) -> None:
     with np.errstate(all="ignore"):
         bind(kernel, group)(*arguments)
+    left = group.copies + group.products + [x for some in group.copy_groups + group.product_groups for x in some]
+    if left:  # they could have landed at any time, so also on what has been written there since
+        raise RuntimeError(f"{len(left)} copies or products were never awaited")

@@ -1,4 +1,4 @@
-"""Kernels in numba.cuda. Each module describes what it makes as a `DeviceKernel` and builds the Python function on demand.
+"""Kernels in numba.cuda. Each module describes what it makes as a `DeviceKernel`, and builds the function on demand.
 
 Kernels take addresses and scalars, never arrays, so the same machine code serves numba, cuda.core and any other
 launcher, and bfloat16 needs no type of its own. Matrices are row-major. A batch is a stack: entry b starts ``b * rows``

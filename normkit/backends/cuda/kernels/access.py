@@ -8,12 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from numba import uint64
-
-from normkit.backends.cuda.compat import SIMULATED, cuda
-
-_options = {} if SIMULATED else {"forceinline": True}  # the simulator knows no such option
-device: Any = cuda.jit(device=True, **_options)
+from normkit.backends.cuda.compat import SIMULATED
+from normkit.backends.cuda.language import device, uint64
 
 if SIMULATED:
 

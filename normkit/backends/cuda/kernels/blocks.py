@@ -15,9 +15,6 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-from numba import float32, int32, uint32, uint64
-
-from normkit.backends.cuda.compat import cuda
 from normkit.backends.cuda.instructions import (
     load_16_if,
     load_shared_u32,
@@ -30,9 +27,9 @@ from normkit.backends.cuda.instructions import (
     unpack,
 )
 from normkit.backends.cuda.instructions import load_shared_16 as load_shared
+from normkit.backends.cuda.language import device, float32, int32, uint32, uint64
 
 SIDE, BYTES, THREADS = 64, 8192, 128
-device: Any = cuda.jit(device=True, forceinline=True)
 
 
 @device

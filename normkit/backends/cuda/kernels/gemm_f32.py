@@ -11,11 +11,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from numba import float32, int32, uint64
-
-from normkit.backends.cuda.compat import cuda
-from normkit.backends.cuda.kernels.access import device, load_if, store_if
+from normkit.backends.cuda.kernels.access import load_if, store_if
 from normkit.backends.cuda.kernels.interface import GENERAL, SYMMETRIC, DeviceKernel
+from normkit.backends.cuda.language import cuda, device, float32, int32, uint64
 
 TILE, THREADS, PANEL = (64, 64, 16), 256, (16, 65)
 

@@ -9,9 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from numba import float32, int32, uint16, uint32, uint64
-
-from normkit.backends.cuda.compat import cuda
 from normkit.backends.cuda.instructions import (
     copies_commit,
     copies_wait,
@@ -23,7 +20,7 @@ from normkit.backends.cuda.instructions import (
     min_i32,
     shared_address,
 )
-from normkit.backends.cuda.kernels.blocks import BYTES, device, fetch, put, store, whole
+from normkit.backends.cuda.kernels.blocks import BYTES, fetch, put, store, whole
 from normkit.backends.cuda.kernels.interface import GENERAL, DeviceKernel
 from normkit.backends.cuda.kernels.mma_tile import (
     B_OFFSET,
@@ -36,6 +33,7 @@ from normkit.backends.cuda.kernels.mma_tile import (
     multiply,
     row_place,
 )
+from normkit.backends.cuda.language import cuda, device, float32, int32, uint16, uint32, uint64
 
 
 @device
@@ -84,7 +82,7 @@ def _epilogue(dtype: str, s: int) -> Any:
 def build(dtype: str) -> Callable[..., Any]:
     """Return the kernel for a storage type."""
     multiply_ = multiply(dtype)
-    wait_1, left_block, right_block = copies_wait(1), _epilogue(dtype, 0), _epilogue(dtype, 1)
+    wait_1, wait_0, left_block, right_block = copies_wait(1), copies_wait(0), _epilogue(dtype, 0), _epilogue(dtype, 1)
 
     def gemm_mma(
         a: Any,
@@ -100,7 +98,7 @@ def build(dtype: str) -> Callable[..., Any]:
         ld_b: Any,
         ld_out: Any,
     ) -> None:
-        ring = cuda.shared.array(ELEMENTS, uint16, 128)
+        ring = cuda.shared.array(ELEMENTS, uint16, 1024)
         acc = cuda.local.array(64, float32)
         for i in range(64):
             acc[i] = float32(0)
@@ -156,6 +154,7 @@ def build(dtype: str) -> Callable[..., Any]:
                 b00, b01, b10, b11 = ldmatrix_transposed(fb)
                 b20, b21, b30, b31 = ldmatrix_transposed(fb ^ uint32(128))
                 multiply_(acc, fa, b00, b01, b10, b11, b20, b21, b30, b31)
+        wait_0()  # copies of nothing, but they write zeros
         cuda.syncthreads()
         block = base + uint32(band * BYTES)
         first = uint64(entry) * uint64(rows)

@@ -14,7 +14,7 @@ SYMMETRIC = (
     *(("a", "l"), ("b", "l"), ("d", "l"), ("c", "l"), ("alpha", "f"), ("beta", "f"), ("gamma", "f")),
     *(("rows", "i"), ("inner", "i"), ("ld_in", "i"), ("ld_out", "i"), ("tiles", "i"), ("batch", "i")),
 )
-"""Parameters of C = alpha A B^T + beta D + gamma I with a symmetric result: A, B are (rows, inner), C, D (rows, rows)."""
+"""Parameters of C = alpha A B^T + beta D + gamma I, which is symmetric: A, B are (rows, inner), C, D (rows, rows)."""
 
 GENERAL = (
     *(("a", "l"), ("b", "l"), ("d", "l"), ("c", "l"), ("alpha", "f"), ("beta", "f")),
@@ -106,7 +106,8 @@ class DeviceKernel:
         Raises
         ------
         ParameterError
-            For a name too many or too few, a size below 1, or an address or a row that is not aligned.
+            For a name too many or too few, a size below 1, rows longer than their leading dimension, or an address or
+            a row that is not aligned.
         """
         names = [name for name, _ in self.parameters]
         if set(given) != set(names) - {"tiles"}:
@@ -116,6 +117,15 @@ class DeviceKernel:
         return tuple(_CAST[letter](given[name]) for name, letter in self.parameters)
 
     def _check(self, given: dict[str, float]) -> None:
+        lengths = {
+            "ld_in": "inner",
+            "ld_a": "inner",
+            "ld_b": "columns",
+            "ld_out": "rows" if self.symmetric else "columns",
+        }
+        for name, of in lengths.items():
+            if name in given and given[name] < given[of]:
+                raise ParameterError(f"{self.name}: {name} = {given[name]} is less than {of} = {given[of]}")
         for name, letter in self.parameters:
             value = given.get(name, 1)
             if letter == "i" and not 1 <= value < 2**31:

@@ -1,9 +1,9 @@
 """What the mma.sync kernels share: a 128 x 128 tile of the result by 256 threads, columns of A in steps of 32.
 
-Warps form 2 bands of 64 rows; a band's 4 warps take 16 columns each of either 64 x 64 block of the band. A lane holds 64
-sums: ``acc[16 i + 4 j + 2 h + e]`` is row ``16 i + 8 h + lane // 4`` of the band, column
-``64 (j // 2) + 16 warp + 8 (j % 2) + 2 (lane % 4) + e``. Panels of A and B lie in a ring of three stages; copies run two
-stages ahead. They fill with zeros what lies outside of an operand, and do not read there.
+Warps form 2 bands of 64 rows; a band's 4 warps take 16 columns each of either 64 x 64 block of the band. A lane holds
+64 sums: ``acc[16 i + 4 j + 2 h + e]`` is row ``16 i + 8 h + lane // 4`` of the band, column
+``64 (j // 2) + 16 warp + 8 (j % 2) + 2 (lane % 4) + e``. Panels of A and B lie in a ring of three stages; copies run
+two stages ahead. They fill with zeros what lies outside of an operand, and do not read there.
 """
 
 from __future__ import annotations
@@ -11,10 +11,8 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-from numba import int32, uint32
-
 from normkit.backends.cuda.instructions import copy_16, ldmatrix, max_i32, min_i32, mma
-from normkit.backends.cuda.kernels.blocks import device
+from normkit.backends.cuda.language import device, int32, uint32
 
 TILE = (128, 128, 32)
 THREADS, STAGES = 256, 3

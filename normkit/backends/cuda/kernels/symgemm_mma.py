@@ -1,8 +1,8 @@
 """Products with a symmetric result on tensor cores of sm_80 and later: C = alpha A B^T + beta D + gamma I.
 
 mma.sync with operands from a three-stage ring that cp.async fills. Only tiles that touch the lower triangle are
-computed, so it is for products that are symmetric by construction: X X^T, R R, R Z of commuting symmetric matrices, with
-a symmetric D. The upper triangle is the mirror image of the lower one, bit for bit. See `kernels` for padding.
+computed, so it is for products that are symmetric by construction: X X^T, R R, R Z of commuting symmetric matrices,
+with a symmetric D. The upper triangle is the mirror image of the lower one, bit for bit. See `kernels` for padding.
 """
 
 from __future__ import annotations
@@ -10,11 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from numba import float32, int32, uint16, uint32, uint64
-
-from normkit.backends.cuda.compat import cuda
 from normkit.backends.cuda.instructions import copies_commit, copies_wait, group_barrier, ldmatrix, shared_address
-from normkit.backends.cuda.kernels.blocks import BYTES, device, fetch, lower, put_symmetric, store, upper
+from normkit.backends.cuda.kernels.blocks import BYTES, fetch, lower, put_symmetric, store, upper
 from normkit.backends.cuda.kernels.interface import SYMMETRIC, DeviceKernel
 from normkit.backends.cuda.kernels.mma_tile import (
     B_OFFSET,
@@ -28,6 +25,7 @@ from normkit.backends.cuda.kernels.mma_tile import (
     row_place,
 )
 from normkit.backends.cuda.kernels.triangle import settle, split
+from normkit.backends.cuda.language import cuda, device, float32, int32, uint16, uint32, uint64
 
 
 def _epilogue(dtype: str, s: int) -> Any:
@@ -75,7 +73,7 @@ def _epilogue(dtype: str, s: int) -> Any:
 def build(dtype: str) -> Callable[..., Any]:
     """Return the kernel for a storage type."""
     multiply_, settle_ = multiply(dtype), settle(TILE[0], TILE[1])
-    wait_1, left_block, right_block = copies_wait(1), _epilogue(dtype, 0), _epilogue(dtype, 1)
+    wait_1, wait_0, left_block, right_block = copies_wait(1), copies_wait(0), _epilogue(dtype, 0), _epilogue(dtype, 1)
 
     def symgemm_mma(
         a: Any,
@@ -92,7 +90,7 @@ def build(dtype: str) -> Callable[..., Any]:
         tiles: Any,
         batch: Any,
     ) -> None:
-        ring = cuda.shared.array(ELEMENTS, uint16, 128)
+        ring = cuda.shared.array(ELEMENTS, uint16, 1024)
         acc = cuda.local.array(64, float32)
         for i in range(64):
             acc[i] = float32(0)
@@ -143,6 +141,7 @@ def build(dtype: str) -> Callable[..., Any]:
                 b00, b01, b10, b11 = ldmatrix(fb)
                 b20, b21, b30, b31 = ldmatrix(fb + uint32(64 * 64))
                 multiply_(acc, fa, b00, b01, b10, b11, b20, b21, b30, b31)
+        wait_0()  # copies of nothing, but they write zeros
         cuda.syncthreads()
         block = base + uint32(band * (2 * BYTES))
         row0 = bi * 128 + band * 64

@@ -2,7 +2,7 @@
 
 The tensor-memory accelerator brings panels of A and B to a ring in shared memory; warpgroup 0 feeds it and gives its
 registers away, warpgroups 1 and 2 each multiply 64 rows of a tile of 128 rows and 128 or 256 columns (wgmma).
-Blocks are persistent: each takes tile after tile, and the ring is filled for the next tile while the last one is stored.
+Blocks are persistent: each takes tile after tile; the ring is filled for the next tile while the last one is stored.
 What is computed and stored is as in `symgemm_mma`. A and B are given by tensor maps (`boxes`); the maps fill with zeros
 what lies beyond the last column, so padding is never read. See `kernels` for padding.
 """
@@ -13,10 +13,7 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any, NamedTuple
 
-from numba import float32, int32, uint32, uint64
-
 from normkit.backends.cuda import instructions as ptx
-from normkit.backends.cuda.compat import cuda
 from normkit.backends.cuda.instructions import (
     first_lane,
     lead,
@@ -31,6 +28,7 @@ from normkit.backends.cuda.instructions import (
 from normkit.backends.cuda.kernels.interface import SYMMETRIC, DeviceKernel
 from normkit.backends.cuda.kernels.triangle import settle, split
 from normkit.backends.cuda.kernels.wgmma_stages import DEPTH, ROWS, THREADS, epilogue, producer
+from normkit.backends.cuda.language import cuda, float32, int32, uint32, uint64
 
 DESCRIPTOR = (64 << 32) | (1 << 62) | (1 << 16)
 """Of an operand in shared memory: 1024 bytes between groups of 8 rows, 128-byte swizzle; its address is added."""

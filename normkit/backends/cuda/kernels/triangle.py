@@ -5,10 +5,8 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-from numba import int32, uint32
-
 from normkit.backends.cuda.instructions import divide_u32
-from normkit.backends.cuda.kernels.blocks import device
+from normkit.backends.cuda.language import device, int32, uint32
 
 
 @device

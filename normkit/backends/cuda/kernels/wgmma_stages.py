@@ -5,9 +5,6 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-from numba import float32, int32, uint32, uint64
-
-from normkit.backends.cuda.compat import cuda
 from normkit.backends.cuda.instructions import (
     group_barrier,
     mbarrier_expect,
@@ -15,8 +12,9 @@ from normkit.backends.cuda.instructions import (
     tensor_load,
     tensor_map_acquire,
 )
-from normkit.backends.cuda.kernels.blocks import BYTES, device, fetch, lower, put_symmetric, store, upper
+from normkit.backends.cuda.kernels.blocks import BYTES, fetch, lower, put_symmetric, store, upper
 from normkit.backends.cuda.kernels.triangle import settle, split
+from normkit.backends.cuda.language import cuda, device, float32, int32, uint32, uint64
 
 ROWS, DEPTH, THREADS = 128, 64, 384
 
