@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Mapping
 from types import ModuleType
 from typing import Any
 
@@ -13,29 +12,19 @@ import pytest
 pytest.importorskip("numba_cuda", reason="the kernels need numba-cuda: pip install 'normkit[cuda]'")
 
 from cuda_products import Product
+from kernel_faults import CHAINS, FAULTS, GROUPS, READS, WARPS, Fault
 
 from normkit.backends.cuda.instructions import group_barrier, load_16_if, mma
-from normkit.backends.cuda.kernels import (
-    blocks,
-    gemm_f32,
-    gemm_mma,
-    mma_tile,
-    symgemm_mma,
-    symgemm_wgmma,
-    triangle,
-    wgmma_stages,
-)
+from normkit.backends.cuda.kernels import gemm_f32, gemm_mma, symgemm_mma, symgemm_wgmma
 from normkit.backends.cuda.kernels.interface import DeviceKernel
 from normkit.backends.cuda.language import cuda, float32, int32, uint32
 from normkit.errors import ParameterError
 from normkit.testing import simt
 
 SYM, GEM = symgemm_mma.KERNEL, gemm_mma.KERNEL
-HOP, WIDE = symgemm_wgmma.kernel(128, 4), symgemm_wgmma.kernel(256, 3)
+HOP, WIDE, TURN = symgemm_wgmma.kernel(), symgemm_wgmma.kernel(256, 3), symgemm_wgmma.kernel(turns=True)
 ABC = {"alpha": 2.0, "beta": -4.775}
 SUM = {**ABC, "gamma": 3.4}
-WARPS, TURNS = {"group": 32, "order": "reverse"}, {"group": 32, "order": "rotate"}
-GROUPS = {"group": 128}
 
 CASES: list[tuple[DeviceKernel, dict[str, Any], dict[str, Any]]] = [
     (SYM, {"rows": 128, "inner": 32}, {}),
@@ -49,11 +38,14 @@ CASES: list[tuple[DeviceKernel, dict[str, Any], dict[str, Any]]] = [
     (GEM, {"rows": 3, "inner": 100, "columns": 200, "dtype": "float16", "in_place": True, **ABC}, WARPS),
     (HOP, {"rows": 128, "inner": 64}, GROUPS),
     (HOP, {"rows": 1, "inner": 1, **SUM}, GROUPS),
-    (HOP, {"rows": 200, "inner": 640, "batch": 3, "blocks": 2, **SUM}, {**GROUPS, "late": "reads"}),
+    (HOP, {"rows": 200, "inner": 640, "batch": 3, "blocks": 2, **SUM}, READS),
     (HOP, {"rows": 300, "inner": 130, "dtype": "float16", "other": True, "blocks": 4, **SUM}, GROUPS),
     (HOP, {"rows": 100, "inner": 70, "in_place": True, **SUM}, WARPS),
     (WIDE, {"rows": 400, "inner": 200, "batch": 2, "blocks": 3, **SUM}, GROUPS),
-    (WIDE, {"rows": 257, "inner": 320, "other": True, "dtype": "float16"}, {**GROUPS, "late": "reads"}),
+    (WIDE, {"rows": 257, "inner": 320, "other": True, "dtype": "float16"}, READS),
+    (TURN, {"rows": 1, "inner": 1, **SUM}, GROUPS),
+    (TURN, {"rows": 200, "inner": 640, "batch": 3, "blocks": 2, **SUM}, {**READS, "order": "rotate"}),
+    (TURN, {"rows": 300, "inner": 130, "dtype": "float16", "other": True, "blocks": 1, **SUM}, WARPS),
     (gemm_f32.GEMM, {"rows": 70, "inner": 20, "columns": 37, "batch": 2, "dtype": "float32", **ABC}, WARPS),
     (gemm_f32.SYMGEMM, {"rows": 130, "inner": 33, "other": True, "dtype": "float32", **SUM}, WARPS),
 ]
@@ -69,124 +61,18 @@ def test_products_are_right(number: int) -> None:
     assert statistics.get("bank conflict ways", 1) == 1
 
 
-@contextmanager
-def same(module: ModuleType) -> Iterator[ModuleType]:
-    yield module
-
-
-def of(kernel: str, *users: ModuleType) -> tuple[str, tuple[ModuleType, ...]]:
-    return kernel, users
-
-
-MMA, HOPPER = of("SYM", symgemm_mma), of("HOP", wgmma_stages, symgemm_wgmma)
-FAULTS: list[tuple[str, ModuleType, str, str, tuple[str, tuple[ModuleType, ...]], dict[str, Any]]] = [
-    ("rows of a panel share banks", mma_tile, "((row >> 1) & 3)", "(row & 1)", MMA, {}),
-    ("copies are not awaited", symgemm_mma, "            wait_1()\n", "", of("SYM"), {}),
-    ("fragments of B swapped", symgemm_mma, "b00, b01, b10, b11 =", "b00, b10, b01, b11 =", of("SYM"), {}),
-    ("halves of a word swapped", blocks, "pack_(v1, v0)", "pack_(v0, v1)", MMA, {}),
-    ("padding is read", mma_tile, "max_i32(min_i32(left, int32(16)), int32(0))", "int32(16)", MMA, {}),
-    ("a stage in use is filled", symgemm_mma, "(ahead % STAGES)", "(k % STAGES)", of("SYM"), {"late": "reads"}),
-    ("gamma beside the diagonal", blocks, "above + g == t + 1)", "above + g + 1 == t)", MMA, {}),
-    ("rows beyond the last are read", symgemm_mma, "int32(ra + 64 < rows)", "int32(1)", of("SYM"), {"batch": 1}),
-    (
-        *("rows beyond the last are written", blocks),
-        "wanted(row, column)\n            x, y, z, w = load_shared",
-        "True\n            x, y, z, w = load_shared",
-        *(MMA, {}),
-    ),
-    ("the diagonal is not mirrored", blocks, "uint32(0x44)", "uint32(0x00)", MMA, {}),
-    ("the other half is not mirrored", blocks, "uint32(0x4400)", "uint32(0x00)", MMA, {}),
-    (
-        *("results are stored before they are there", symgemm_mma),
-        "        group_barrier(barrier, uint32(128))\n        store_lower",
-        "        store_lower",
-        *(of("SYM"), WARPS),
-    ),
-    (
-        *("a block is written while it is read", symgemm_mma),
-        "        group_barrier(barrier, uint32(128))  # the",
-        "        # the",
-        *(of("SYM"), {**WARPS, "beta": 0.0}),  # otherwise the barrier after the next D would do
-    ),
-    (
-        *("the ring is written while it is read", symgemm_mma),
-        "        cuda.syncthreads()\n        block",
-        "        block",
-        *(of("SYM"), WARPS),
-    ),
-    ("zeros land on results", symgemm_mma, "        wait_0()  #", "        #", of("SYM"), {}),
-    ("a step of columns of B", gemm_mma, "fb ^ uint32(128)", "fb ^ uint32(64)", of("GEM"), {}),
-    ("rows of B beyond the last", gemm_mma, "int32(row + 16 < inner)", "int32(1)", of("GEM"), {"batch": 1}),
-    ("the batch of B", gemm_mma, "uint64(entry) * uint64(inner)", "uint64(entry) * uint64(rows)", of("GEM"), {}),
-    ("a step of 64 bytes in K", symgemm_wgmma, "desc_a + uint64(part * 2)", "desc_a + uint64(part * 4)", of("HOP"), {}),
-    (
-        *("the stage in use is released", symgemm_wgmma),
-        "* previous, uint32(((thread & 31) == 0) & (k > 0))",
-        "* stage, uint32((thread & 31) == 0)",
-        *(of("HOP"), {"late": "reads"}),
-    ),
-    (
-        *("one arrival per warpgroup", symgemm_wgmma),
-        "uint32(((thread & 31) == 0) &",
-        "uint32(((thread & 127) == 0) &",
-        *(of("HOP"), {}),
-    ),
-    ("the first parity", wgmma_stages, "phase = uint32(1)", "phase = uint32(0)", of("HOP", symgemm_wgmma), {}),
-    ("stride of 8 rows", symgemm_wgmma, "(64 << 32)", "(32 << 32)", of("HOP"), {}),
-    ("the parity never flips", symgemm_wgmma, "phase ^= uint32(1)", "phase ^= uint32(0)", of("HOP"), {}),
-    ("two groups on the same rows", symgemm_wgmma, "uint32((role - 1) * (64 * 128))", "uint32(0)", of("HOP"), {}),
-    (
-        *("data are not awaited", symgemm_wgmma),
-        "mbarrier_wait(full + uint32(8) * stage, phase)",
-        "pass",
-        *(of("HOP"), {}),
-    ),
-    ("sums are used too early", symgemm_wgmma, "                wait_0()\n", "", of("HOP"), {"late": "reads"}),
-    ("wide tiles counted as square ones", triangle, "(i * rows) // columns - 1", "i - 1", of("WIDE", *HOPPER[1]), {}),
-    (
-        *("the last stage is not released", symgemm_wgmma),
-        "mbarrier_arrive_if(empty + uint32(8) * previous, uint32((thread & 31) == 0))",
-        "pass",
-        *(of("HOP"), {}),
-    ),
-    ("the last tile is not forgotten", symgemm_wgmma, "desc_b, uint32(k > 0)", "desc_b, uint32(1)", of("HOP"), {}),
-    (
-        "too few bytes expected",
-        wgmma_stages,
-        "uint32(stage_bytes))  #",
-        "uint32(panel))  #",
-        of("HOP", symgemm_wgmma),
-        {},
-    ),
-    ("both groups share a block", symgemm_wgmma, "uint32((role - 1) * 16384)", "uint32(0)", of("HOP"), TURNS),
-    (
-        "a batch that starts anew",
-        wgmma_stages,
-        "first = uint64(entry)",
-        "first = uint64(0)",
-        of("HOP", symgemm_wgmma),
-        {},
-    ),
-]
-
-
-def broken(name: str, options: dict[str, Any]) -> Callable[[ModuleType], tuple[Product, dict[str, Any]]]:
-    """What a fault is tried on: ragged, batched, more tiles than blocks."""
-    options = dict(options)
-    sizes = {"rows": 190, "inner": 72, "batch": options.pop("batch", 2), "alpha": 2.0}
-    sizes["beta"] = options.pop("beta", -4.775)
-    if name in ("HOP", "WIDE"):
-        sizes |= {"rows": 300 if name == "WIDE" else 190, "inner": 392, "blocks": 2}
-        options = {"group": 128, **options}
-    if name != "GEM":
-        sizes |= {"gamma": 3.4, "other": True}
-
-    def make(module: ModuleType) -> tuple[Product, dict[str, Any]]:
-        kernels = {"SYM": "KERNEL", "GEM": "KERNEL"}
-        kernel = getattr(module, kernels[name]) if name in kernels else module.kernel(256 if name == "WIDE" else 128, 3)
-        return Product(kernel, **sizes), options
-
-    return make
+def problem(name: str, options: Mapping[str, Any], module: ModuleType) -> tuple[Product, dict[str, Any]]:
+    """What a fault is tried on: ragged, batched, more tiles than blocks, B not A; and how it is run."""
+    run = {key: value for key, value in options.items() if key not in ("batch", "beta")}
+    sizes = {"rows": 190, "inner": 72, "batch": 2, "alpha": 2.0, "beta": -4.775}
+    sizes |= {key: value for key, value in options.items() if key not in run}
+    if name == "general":
+        return Product(module.KERNEL, **sizes), run
+    if name == "mma":
+        return Product(module.KERNEL, gamma=3.4, other=True, **sizes), run
+    kernel = module.kernel(256 if name == "wide" else 128, 3, turns=name == "turns")
+    sizes |= {"rows": 300 if name == "wide" else 190, "inner": 392, "blocks": 2 - (name == "turns")}
+    return Product(kernel, gamma=3.4, other=True, **sizes), run
 
 
 def caught(product: Product, options: dict[str, Any]) -> bool:
@@ -197,17 +83,16 @@ def caught(product: Product, options: dict[str, Any]) -> bool:
     return not product.right() or statistics.get("bank conflict ways", 1) > 1
 
 
-@pytest.mark.parametrize("number", range(len(FAULTS)), ids=lambda i: FAULTS[i][0].replace(" ", "-"))
-def test_planted_faults_are_caught(number: int) -> None:
-    _, module, old, new, (name, users), options = FAULTS[number]
-    with simt.planted(module, old, new, users) as copy:
-        assert caught(*broken(name, options)(copy))
+@pytest.mark.parametrize("fault", FAULTS, ids=[fault.says.replace(" ", "-") for fault in FAULTS])
+def test_planted_faults_are_caught(fault: Fault) -> None:
+    with simt.planted(fault.module, fault.old, fault.new, fault.users()) as copy:
+        assert caught(*problem(fault.kernel, fault.options, copy))
 
 
-@pytest.mark.parametrize("name", ["SYM", "GEM", "HOP", "WIDE"])
+@pytest.mark.parametrize("name", CHAINS)
 def test_without_a_fault_nothing_is_caught(name: str) -> None:
-    module = {"SYM": symgemm_mma, "GEM": gemm_mma}.get(name, symgemm_wgmma)
-    assert not caught(*broken(name, {})(module))
+    options = {} if name in ("mma", "general") else GROUPS
+    assert not caught(*problem(name, options, CHAINS[name][-1]))
 
 
 def test_a_fault_that_is_none_is_refused() -> None:
@@ -290,9 +175,15 @@ def test_arguments_are_checked(given: dict[str, float], says: str) -> None:
         SYM.arguments(**(right | sizes | given))
 
 
+@pytest.mark.parametrize("choice", [(192, 4, False), (256, 5, False), (256, 3, True), (128, 1, False)], ids=str)
+def test_there_are_no_other_tiles(choice: tuple[int, int, bool]) -> None:
+    with pytest.raises(ParameterError, match="no kernel for"):
+        symgemm_wgmma.kernel(*choice)
+
+
 def test_grids() -> None:
     """Tiles that touch the lower triangle, counted one by one; persistent blocks are no more than multiprocessors."""
-    for kernel in (SYM, HOP, WIDE):
+    for kernel in (SYM, HOP, WIDE, TURN):
         high, wide, _ = kernel.tile
         count = sum(j * wide <= i * high + high - 1 for i in range(9) for j in range(9))
         assert kernel.tiles(9 * high - 5, 0) == count

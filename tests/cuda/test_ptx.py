@@ -28,7 +28,7 @@ KERNELS = {
     kernel.name: kernel
     for kernel in (
         *(symgemm_mma.KERNEL, gemm_mma.KERNEL, gemm_f32.GEMM, gemm_f32.SYMGEMM),
-        *(symgemm_wgmma.kernel(128, 4), symgemm_wgmma.kernel(128, 6), symgemm_wgmma.kernel(256, 4)),
+        *(symgemm_wgmma.kernel(128, 4), symgemm_wgmma.kernel(128, 6, turns=True), symgemm_wgmma.kernel(256, 4)),
     )
 }
 
@@ -75,8 +75,8 @@ def test_a_kernel_that_spills_is_seen() -> None:
 
 def test_products_one_after_the_other_are_seen() -> None:
     """Where sums are touched too early ptxas waits for every wgmma, and says so in a note alone (C75xx)."""
-    early = "wgmma_commit()\n                    acc[0] = acc[0] * float32(2)\n"
-    with simt.planted(symgemm_wgmma, "wgmma_commit()\n", early) as module:
+    early = "uint32(k > 0))\n                    acc[0] = acc[0] * float32(2)\n"
+    with simt.planted(symgemm_wgmma, "uint32(k > 0))\n", early) as module:
         made = compiled(module.kernel(128, 4), "bfloat16", (9, 0))
     assert any("C75" in excess for excess in excesses(made, BUDGET["symgemm_wgmma_128x4 bfloat16 sm_90"]))
 

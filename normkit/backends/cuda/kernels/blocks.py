@@ -39,6 +39,12 @@ def place(row: Any, chunk: Any) -> Any:
 
 
 @device
+def entry_address(matrix: Any, ld: Any, row: Any, column: Any) -> Any:
+    """Return the address of an entry: 32-bit factors, a 64-bit product."""
+    return matrix + uint64(2) * (uint64(uint32(row)) * uint64(uint32(ld)) + uint64(uint32(column)))
+
+
+@device
 def lower(row: Any, column: Any) -> Any:
     """Tell whether the chunk that starts there holds an entry on or below the diagonal."""
     return (column >> 3) <= (row >> 3)
@@ -62,13 +68,13 @@ def fetch(wanted: Any) -> Any:
 
     @device
     def fetch_block(
-        block: Any, matrix: Any, first: Any, ld: Any, row0: Any, col0: Any, rows: Any, columns: Any, thread: Any
+        block: Any, matrix: Any, ld: Any, row0: Any, col0: Any, rows: Any, columns: Any, thread: Any
     ) -> None:
         for i in range(4):
-            r = (thread >> 3) + int32(16 * i)
-            row = row0 + r
-            column = col0 + ((thread & 7) << 3)
-            address = matrix + uint64(2) * ((first + uint64(row)) * uint64(ld) + uint64(column))
+            r = int32((thread >> 3) + 16 * i)
+            row = int32(row0 + r)
+            column = int32(col0 + ((thread & 7) << 3))
+            address = entry_address(matrix, ld, row, column)
             inside = (row < rows) & (column < columns) & wanted(row, column)
             x, y, z, w = load_16_if(address, uint32(inside))
             store_shared_16(block + place(r, thread & 7), x, y, z, w)
@@ -82,13 +88,13 @@ def store(wanted: Any) -> Any:
 
     @device
     def store_block(
-        block: Any, matrix: Any, first: Any, ld: Any, row0: Any, col0: Any, rows: Any, columns: Any, thread: Any
+        block: Any, matrix: Any, ld: Any, row0: Any, col0: Any, rows: Any, columns: Any, thread: Any
     ) -> None:
         for i in range(4):
-            r = (thread >> 3) + int32(16 * i)
-            row = row0 + r
-            column = col0 + ((thread & 7) << 3)
-            address = matrix + uint64(2) * ((first + uint64(row)) * uint64(ld) + uint64(column))
+            r = int32((thread >> 3) + 16 * i)
+            row = int32(row0 + r)
+            column = int32(col0 + ((thread & 7) << 3))
+            address = entry_address(matrix, ld, row, column)
             inside = (row < rows) & (column < columns) & wanted(row, column)
             x, y, z, w = load_shared(block + place(r, thread & 7))
             store_16_if(address, x, y, z, w, uint32(inside))
@@ -147,15 +153,17 @@ def put_symmetric(dtype: str) -> Any:
         c0: Any,
         lane: Any,
     ) -> None:
-        g = lane >> 2
-        t = (lane & 3) << 1
-        above = offset + r0 - c0  # rows of the piece below the diagonal; 0 where the diagonal passes through it
+        g = int32(lane >> 2)
+        t = int32((lane & 3) << 1)
+        above = int32(offset + r0 - c0)  # rows of the piece below the diagonal; 0 where the diagonal passes through it
         at = block + place(r0 + g, c0 >> 3) + uint32(t << 1)
         v0 = alpha * v0 + gamma * float32(above + g == t)
         v1 = alpha * v1 + gamma * float32(above + g == t + 1)
         q = combined(at, v0, v1, beta)
         turned = transpose_8x8(q)
-        taken = uint32((above == 0) & (t > g)) * uint32(0x44) + uint32((above == 0) & (t + 1 > g)) * uint32(0x4400)
+        taken = uint32((above == int32(0)) & (t > g)) * uint32(0x44) + uint32(
+            (above == int32(0)) & (t + 1 > g)
+        ) * uint32(0x4400)
         store_shared_u32(at, permute(q, turned, uint32(0x3210) + uint32(taken)))
         store_shared_u32(mirror + place(c0 + g, r0 >> 3) + uint32(t << 1), turned)
 

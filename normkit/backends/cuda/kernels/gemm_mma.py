@@ -55,7 +55,6 @@ def _epilogue(dtype: str, s: int) -> Any:
         c: Any,
         alpha: Any,
         beta: Any,
-        first: Any,
         ld: Any,
         row0: Any,
         col0: Any,
@@ -65,7 +64,7 @@ def _epilogue(dtype: str, s: int) -> Any:
         barrier: Any,
     ) -> None:
         if beta != float32(0):
-            fetch_(block, d, first, ld, row0, col0, rows, columns, thread)
+            fetch_(block, d, ld, row0, col0, rows, columns, thread)
             group_barrier(barrier, uint32(128))
         for i in range(4):
             for j in range(2):
@@ -74,7 +73,7 @@ def _epilogue(dtype: str, s: int) -> Any:
                     c0 = (thread >> 5) * 16 + int32(j * 8)
                     put_(block, acc[o], acc[o + 1], alpha, beta, int32(i * 16 + h * 8), c0, thread & 31)
         group_barrier(barrier, uint32(128))
-        store_(block, c, first, ld, row0, col0, rows, columns, thread)
+        store_(block, c, ld, row0, col0, rows, columns, thread)
 
     return epilogue
 
@@ -156,15 +155,16 @@ def build(dtype: str) -> Callable[..., Any]:
                 multiply_(acc, fa, b00, b01, b10, b11, b20, b21, b30, b31)
         wait_0()  # copies of nothing, but they write zeros
         cuda.syncthreads()
+        d += uint64(2) * uint64(entry) * uint64(rows) * uint64(ld_out)
+        c += uint64(2) * uint64(entry) * uint64(rows) * uint64(ld_out)
         block = base + uint32(band * BYTES)
-        first = uint64(entry) * uint64(rows)
-        row0 = bi * 128 + band * 64
-        col0 = bj * 128
-        t = thread & 127
+        row0 = int32(bi * 128 + band * 64)
+        col0 = int32(bj * 128)
+        t = int32(thread & 127)
         barrier = uint32(band + 1)
-        left_block(acc, block, d, c, alpha, beta, first, ld_out, row0, col0, rows, columns, t, barrier)
+        left_block(acc, block, d, c, alpha, beta, ld_out, row0, col0, rows, columns, t, barrier)
         group_barrier(barrier, uint32(128))  # the block is read, and may be written again
-        right_block(acc, block, d, c, alpha, beta, first, ld_out, row0, col0 + 64, rows, columns, t, barrier)
+        right_block(acc, block, d, c, alpha, beta, ld_out, row0, int32(col0 + 64), rows, columns, t, barrier)
 
     return gemm_mma
 

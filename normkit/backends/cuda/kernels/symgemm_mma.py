@@ -41,7 +41,6 @@ def _epilogue(dtype: str, s: int) -> Any:
         alpha: Any,
         beta: Any,
         gamma: Any,
-        first: Any,
         ld: Any,
         row0: Any,
         col0: Any,
@@ -53,7 +52,7 @@ def _epilogue(dtype: str, s: int) -> Any:
         lane = thread & 31
         warp = thread >> 5
         if beta != float32(0):
-            fetch_(block, d, first, ld, row0, col0, rows, rows, thread)
+            fetch_(block, d, ld, row0, col0, rows, rows, thread)
             group_barrier(barrier, uint32(128))
         for i in range(4):
             for j in range(2):
@@ -63,8 +62,8 @@ def _epilogue(dtype: str, s: int) -> Any:
                     c0 = warp * 16 + int32(j * 8)
                     put_(block, mirror, acc[o], acc[o + 1], alpha, beta, gamma, row0 - col0, r0, c0, lane)
         group_barrier(barrier, uint32(128))
-        store_lower(block, c, first, ld, row0, col0, rows, rows, thread)
-        store_upper(mirror, c, first, ld, col0, row0, rows, rows, thread)
+        store_lower(block, c, ld, row0, col0, rows, rows, thread)
+        store_upper(mirror, c, ld, col0, row0, rows, rows, thread)
         group_barrier(barrier, uint32(128))  # the block is read, and may be written again
 
     return epilogue
@@ -143,13 +142,15 @@ def build(dtype: str) -> Callable[..., Any]:
                 multiply_(acc, fa, b00, b01, b10, b11, b20, b21, b30, b31)
         wait_0()  # copies of nothing, but they write zeros
         cuda.syncthreads()
+        d += uint64(2) * uint64(entry) * uint64(rows) * uint64(ld_out)
+        c += uint64(2) * uint64(entry) * uint64(rows) * uint64(ld_out)
         block = base + uint32(band * (2 * BYTES))
-        row0 = bi * 128 + band * 64
-        col0 = bj * 128
-        t = thread & 127
+        row0 = int32(bi * 128 + band * 64)
+        col0 = int32(bj * 128)
+        t = int32(thread & 127)
         barrier = uint32(band + 1)
-        left_block(acc, block, d, c, alpha, beta, gamma, first, ld_out, row0, col0, rows, t, barrier)
-        right_block(acc, block, d, c, alpha, beta, gamma, first, ld_out, row0, col0 + 64, rows, t, barrier)
+        left_block(acc, block, d, c, alpha, beta, gamma, ld_out, row0, col0, rows, t, barrier)
+        right_block(acc, block, d, c, alpha, beta, gamma, ld_out, row0, int32(col0 + 64), rows, t, barrier)
 
     return symgemm_mma
 
