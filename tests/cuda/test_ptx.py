@@ -16,7 +16,7 @@ from normkit.backends.cuda import aot, offline
 from normkit.backends.cuda.kernels import gemm_f32, gemm_mma, symgemm_mma, symgemm_wgmma
 from normkit.backends.cuda.kernels.interface import DeviceKernel
 from normkit.codegen import cache
-from normkit.errors import BackendError
+from normkit.errors import BackendError, MissingExtra
 from normkit.testing import simt
 
 for name in ("ptxas", "nvdisasm"):
@@ -79,6 +79,14 @@ def test_products_one_after_the_other_are_seen() -> None:
     with simt.planted(symgemm_wgmma, "uint32(k > 0))\n", early) as module:
         made = compiled(module.kernel(128, 4), "bfloat16", (9, 0))
     assert any("C75" in excess for excess in excesses(made, BUDGET["symgemm_wgmma_128x4 bfloat16 sm_90"]))
+
+
+def test_without_libnvvm_an_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    from numba.cuda.cudadrv import nvvm
+
+    monkeypatch.setattr(nvvm, "_nvvm", None)
+    with pytest.raises(MissingExtra, match="takes libnvvm: pip install"):
+        offline.compile_to("ptx", gemm_f32.GEMM, "float32", (9, 0))
 
 
 def test_a_wrong_instruction_is_refused() -> None:

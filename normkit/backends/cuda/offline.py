@@ -67,13 +67,25 @@ def signature(kernel: DeviceKernel) -> Any:
 
 
 def compile_to(output: str, kernel: DeviceKernel, dtype: str, capability: tuple[int, int] | None = None) -> Any:
-    """Return a kernel's ``"ptx"`` (text) or ``"ltoir"`` (a list of bytes)."""
+    """Return a kernel's ``"ptx"`` (text) or ``"ltoir"`` (a list of bytes).
+
+    Raises
+    ------
+    MissingExtra
+        If there is no libNVVM, numba's compiler for GPUs.
+    """
     target = architecture(kernel, capability)
     _pretend(target)
     options = {"cc": target, "device": False, "launch_bounds": (kernel.threads, kernel.blocks)}
-    if output == "ptx":
-        return cuda.compile_ptx(kernel.build(dtype), signature(kernel), **options)[0]
-    return cuda.compile_all(kernel.build(dtype), signature(kernel), abi="numba", output=output, **options)[0]
+    function, types = kernel.build(dtype), signature(kernel)
+    try:
+        if output == "ptx":
+            return cuda.compile_ptx(function, types, **options)[0]
+        return cuda.compile_all(function, types, abi="numba", output=output, **options)[0]
+    except (ImportError, RuntimeError) as error:
+        if not isinstance(error, ImportError) and type(error).__name__ != "DynamicLibNotFoundError":
+            raise
+        raise MissingExtra(f"to compile kernels takes libnvvm: pip install 'normkit[cuda]' ({error})") from error
 
 
 def _pretend(target: tuple[Any, ...]) -> None:
