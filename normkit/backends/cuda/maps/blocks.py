@@ -1,7 +1,7 @@
 """What the kernels have in common: where entries are, and reductions of a block in a fixed order.
 
 Generated modules take these functions as text (see `generated`): the simulator gives a kernel's own module the names
-of the running block, and no other module. A block is cut into groups of `width` threads, a power of two; `lane` is a
+of the running block, and no other module. A block is cut into groups of blockDim.x threads, a power of two; `lane` is a
 thread's place in its group, t in the block. Callers write shared arrays at t and put a barrier between two reductions.
 """
 
@@ -25,6 +25,8 @@ def fetch(x: Array, place: int) -> Any:
 
 def line_start(line: int, size: Any, at: Any) -> int:
     """Return the place of the first entry of a line."""
+    if size[0] == 1:  # a division costs as much as fifty additions
+        return at[0] + line * at[2]
     return at[0] + (line // size[1]) * at[1] + (line % size[1]) * at[2]
 
 
@@ -49,10 +51,22 @@ def order_of(index: int, size: Any) -> int:
     return (index % size[2]) * size[3] + index // size[2]
 
 
-def tree(sums: Array, tops: Array, t: int, lane: int, width: int) -> None:
+def share(size: Any, chunk: int) -> Any:
+    """Return a thread's line, and its entries k, k + step, ... below `stop`, of a grid (lines, chunks).
+
+    A block holds (threads of a line, lines): one thread each where neighbours in memory belong to neighbouring lines.
+    The entries are none where there is no such line.
+    """
+    line = np.int64(cuda.blockIdx.x) * np.int64(cuda.blockDim.y) + np.int64(cuda.threadIdx.y)
+    first = np.int64(cuda.blockIdx.y) * chunk
+    stop = min(size[2] * size[3], first + chunk) if line < size[0] * size[1] else np.int64(0)
+    return line, (first + np.int64(cuda.threadIdx.x), stop, np.int64(cuda.blockDim.x))
+
+
+def tree(sums: Array, tops: Array, t: int, lane: int) -> None:
     """Add the sums of every group, and take the largest of its tops, into its first place."""
     cuda.syncthreads()
-    half = width // 2
+    half = np.int64(cuda.blockDim.x) // 2
     while half > 0:
         if lane < half:
             sums[t] += sums[t + half]
@@ -66,10 +80,10 @@ def later(top: Any, place: int, other: Any, there: int) -> bool:
     return other > top or (other == top and there < place)
 
 
-def first_of(tops: Array, places: Array, t: int, lane: int, width: int) -> None:
+def first_of(tops: Array, places: Array, t: int, lane: int) -> None:
     """Take the largest top of every group, and the lowest index that has it, into its first place."""
     cuda.syncthreads()
-    half = width // 2
+    half = np.int64(cuda.blockDim.x) // 2
     while half > 0:
         if lane < half and later(tops[t], places[t], tops[t + half], places[t + half]):
             tops[t] = tops[t + half]
@@ -78,12 +92,12 @@ def first_of(tops: Array, places: Array, t: int, lane: int, width: int) -> None:
         half //= 2
 
 
-def total(sums: Array, value: Any, t: int, width: int) -> Any:
-    """Return the sum of `value` over a block of `width` threads, to all of them."""
+def total(sums: Array, value: Any, t: int) -> Any:
+    """Return the sum of `value` over a block of one group, to all of its threads."""
     cuda.syncthreads()
     sums[t] = value
     cuda.syncthreads()
-    half = width // 2
+    half = np.int64(cuda.blockDim.x) // 2
     while half > 0:
         if t < half:
             sums[t] += sums[t + half]

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import singledispatch
-from typing import Any
-
-import numpy as np
 
 from normkit.backends.cuda.maps.combine import BandsNode, CombineNode, ScaleNode
 from normkit.backends.cuda.maps.host import HostNode
 from normkit.backends.cuda.maps.lift import LiftNode, Polar
-from normkit.backends.cuda.maps.mapped import AtomicNode, DiagonalNode, ViewNode, views
+from normkit.backends.cuda.maps.mapped import AtomicNode, DiagonalNode, SelectNode, ViewNode, views
 from normkit.backends.cuda.maps.maximum import MaxNode
 from normkit.backends.cuda.maps.mixed import MixedNode
 from normkit.backends.cuda.maps.node import Node
@@ -32,14 +29,14 @@ from normkit.codegen.plan import (
     ScalePlan,
     SearchPlan,
 )
-from normkit.linear import Diagonal
+from normkit.linear import Diagonal, Select
 
 
 @dataclass(frozen=True)
 class Asked:
     """What a tree is built for: the format of the entries, the accuracy that is enough, and the polar core."""
 
-    dtype: np.dtype[Any]
+    kind: str
     accuracy: float | None = None
     polar: Polar | None = None
 
@@ -94,9 +91,11 @@ def _(plan: ScalePlan, asked: Asked) -> Node:
 def _(plan: MapPlan, asked: Asked) -> Node:
     if isinstance(plan.linear, Diagonal):
         return DiagonalNode(plan.linear, build(plan.inner, asked))
+    if isinstance(plan.linear, Select) and not plan.linear.scatter:
+        return SelectNode(plan.linear, build(plan.inner, asked))
     if views(plan.linear):
         return ViewNode(plan.linear, build(plan.inner, asked))
-    return HostNode(plan, asked.dtype, asked.accuracy)
+    return HostNode(plan, asked.kind, asked.accuracy)
 
 
 @build.register
@@ -106,4 +105,4 @@ def _(plan: AtomicPlan, asked: Asked) -> Node:
 
 @build.register
 def _(plan: LiftPlan, asked: Asked) -> Node:
-    return LiftNode(plan, HostNode(plan, asked.dtype, asked.accuracy), asked.polar, asked)
+    return LiftNode(plan, HostNode(plan, asked.kind, asked.accuracy), asked.polar, asked)

@@ -17,6 +17,8 @@ STORED = {"float64": "float64", "float32": "float32", "float16": "uint16", "bflo
 """The dtype of the arrays that hold a format."""
 REAL = {"float64": "float64", "float32": "float32", "float16": "float32", "bfloat16": "float32"}
 """The dtype in which its entries are computed."""
+EPS = {"float64": 2.0**-52, "float32": 2.0**-23, "float16": 2.0**-10, "bfloat16": 2.0**-7}
+"""The spacing of 1."""
 INFINITE = {"float64": 0x7FF << 52, "float32": 0x7F800000, "float16": 0x7C00, "bfloat16": 0x7F80}
 """The bits of infinity: magnitudes with these bits or more are not finite."""
 

@@ -76,10 +76,10 @@ def ranked(shape: Shape, plan: RankedPlan) -> ModuleType:
     made += [definition(name, getattr(plan, name), shared, unpack) for name in ("rule", "value", "head", "tail")]
     choose = [f"if k == {k}:\n        return {rooted(stat.body.source)}" for k, stat in enumerate(plan.stats)]
     made.append(definition("stat", Scalar((), "0.0"), ("k", "a", "w", "y_1", "m", "n"), choose))
-    regions = tuple(stat.region for stat in plan.stats)
     constants = {"COUNT": len(plan.stats), "KIND": ("at", "first", "last", "argmax").index(plan.split)}
     constants |= {"WEIGHTED": plan.weights is not None, "SLOTS": max(1, len(plan.stats))}
-    choose = [f"if k == {k}:\n        return {('head', 'tail', 'all').index(region)}" for k, region in enumerate(regions)]
+    places = [("head", "tail", "all").index(stat.region) for stat in plan.stats]
+    choose = [f"if k == {k}:\n        return {place}" for k, place in enumerate(places)]
     made.append(definition("region", Scalar((), "0"), ("k",), choose))
     return _module("ranked", shape, [*made, *_constants(constants.items())])
 

@@ -13,11 +13,10 @@ from numpy.typing import NDArray
 from normkit.backends.cpu.build import Asked, build
 from normkit.backends.cpu.node import Node as HostedNode
 from normkit.backends.cuda.maps.batch import Batch, rows
-from normkit.backends.cuda.maps.formats import REAL
+from normkit.backends.cuda.maps.formats import EPS, REAL
 from normkit.backends.cuda.maps.moves import packed, unpacked
 from normkit.backends.cuda.maps.node import Device, Node, Pull
 from normkit.backends.cuda.maps.run import Run
-from normkit.backends.precision import eps_of
 from normkit.codegen.plan import Plan
 
 LOG = logging.getLogger("normkit")
@@ -54,13 +53,13 @@ class HostNode(Node):
     """A plan by the loops of the CPU."""
 
     plan: Plan
-    dtype: np.dtype[Any]
+    kind: str
     accuracy: float | None
 
     @cached_property
     def hosted(self) -> HostedNode:
         """The node that runs."""
-        return build(self.plan, Asked(eps_of(self.dtype), self.accuracy))
+        return build(self.plan, Asked(EPS[self.kind], self.accuracy))
 
     def forward(self, run: Run, x: Batch, values: Device, times: float) -> Pull:
         """Take values and map on the CPU."""

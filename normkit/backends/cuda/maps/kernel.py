@@ -31,8 +31,8 @@ class CUDAKernel:
     ----------
     plan : Plan
         What to compute.
-    dtype : dtype
-        float32, float64, float16 or bfloat16; arrays of the last two hold 16-bit patterns (uint16), float16 its own.
+    dtype : dtype or str
+        float32, float64, float16 or bfloat16, or its name; arrays of the last two hold 16-bit patterns (uint16).
     accuracy : float, optional
         What is enough for an orthogonal factor; passed to stages on the CPU.
     polar : Polar, optional
@@ -47,21 +47,26 @@ class CUDAKernel:
     """
 
     plan: Plan
-    dtype: np.dtype[Any]
+    dtype: np.dtype[Any] | str
     accuracy: float | None = None
     polar: Polar | None = None
     sizes: Sizes = field(default_factory=Sizes)
     arenas: dict[Any, Arena] = field(default_factory=dict, compare=False, repr=False)
 
+    @property
+    def kind(self) -> str:
+        """The name of the format of entries."""
+        return self.dtype if isinstance(self.dtype, str) else self.dtype.name
+
     @cached_property
     def node(self) -> Node:
         """The tree that runs."""
-        return build(self.plan, Asked(self.dtype, self.accuracy, self.polar))
+        return build(self.plan, Asked(self.kind, self.accuracy, self.polar))
 
     @cached_property
     def prescaled(self) -> bool:
         """Whether items are divided by a power of two first, as float64 entries may be near the ends of its range."""
-        return self.dtype.name == "float64" and any(isinstance(node, NESTED) for node in self.plan.walk())
+        return self.kind == "float64" and any(isinstance(node, NESTED) for node in self.plan.walk())
 
     def value(self, x: Any, stream: Any = 0) -> Any:
         """Return the value of every item: a float64 device array (batch,)."""
@@ -98,7 +103,8 @@ class CUDAKernel:
             self.node.map(run, x, ones(run, x.count), out, values, 1.0)
 
     def _batch(self, array: Any) -> Batch:
-        name = self.dtype.name
+        name = self.kind
         if name not in STORED or np.dtype(array.dtype).itemsize != np.dtype(STORED[name]).itemsize:
-            raise DTypeError(f"a kernel for {name} got an array of {array.dtype}; expected {STORED.get(name, 'a float')}")
+            wanted = STORED.get(name, "float16, bfloat16, float32 or float64")
+            raise DTypeError(f"a kernel for {name} got an array of {array.dtype}; expected {wanted}")
         return batch(array, name)

@@ -5,19 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 from math import prod
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from normkit.backends.cuda.maps.batch import Axis, Batch
+from normkit.backends.cuda.maps.batch import Axis, Batch, rows
 from normkit.backends.cuda.maps.generated import generate
-from normkit.backends.cuda.maps.moves import matched, plainly, spoiled, weighed, written
+from normkit.backends.cuda.maps.moves import matched, plainly, spoiled, taken, weighed, written
 from normkit.backends.cuda.maps.node import Device, Node, Pull
 from normkit.backends.cuda.maps.run import Run
 from normkit.codegen.plan import AtomicPlan
 from normkit.errors import ShapeError
-from normkit.linear import Diagonal, Flatten, Linear, Regroup, Transpose
+from normkit.linear import Diagonal, Flatten, Linear, Regroup, Select, Transpose
 
 
 def views(linear: Linear) -> bool:
@@ -109,6 +108,37 @@ class DiagonalNode(Node):
 
 
 @dataclass(frozen=True)
+class SelectNode(Node):
+    """inner(some entries of the flattened x), the image in float64."""
+
+    linear: Select
+    inner: Node
+
+    def forward(self, run: Run, x: Batch, values: Device, times: float) -> Pull:
+        """Gather the entries; the map scatters them back among zeros."""
+        size, count = self.linear.size, len(self.linear.indices)
+        if x.entries != size:
+            raise ShapeError(f"the groups of the norm cover {size} entries; got an array of {x.entries}")
+        image = rows(run.floats(x.count * count), x.count, count)
+        taken(run, x, run.constant(self.linear, lambda: np.array(self.linear.indices, np.int64)), image)
+        inner = self.inner.forward(run, image, values, times)
+        spoiled(run, x, values)
+
+        def pull(coefficients: Device, out: Batch) -> None:
+            pulled = run.like(image)
+            inner(coefficients, pulled)
+            taken(run, pulled, run.constant(self.linear.adjoint, self._places), out)
+
+        return pull
+
+    def _places(self) -> NDArray[np.int64]:
+        """Return where every entry of x is among the selected ones, -1 where it is not."""
+        places = np.full(self.linear.size, -1, np.int64)
+        places[list(self.linear.indices)] = np.arange(len(self.linear.indices))
+        return places
+
+
+@dataclass(frozen=True)
 class AtomicNode(Node):
     """max over the atoms of abs(<atom, x>); a tie takes the first atom."""
 
@@ -119,8 +149,8 @@ class AtomicNode(Node):
         shape = self.plan.atoms.shape
         if shape[1:] != x.shape:
             raise ShapeError(f"the atoms of the norm have shape {shape[1:]}; got an array of shape {x.shape}")
-        taken = plainly(run, x)
-        here = taken.lines()
+        plain = plainly(run, x)
+        here = plain.lines()
         atoms = run.constant(self.plan, lambda: np.frombuffer(self.plan.atoms.data))
         pairings, best = run.floats(x.count * shape[0]), run.integers(x.count)
         size = (*here.size, int(here.turned))
@@ -130,7 +160,7 @@ class AtomicNode(Node):
 
         def pull(coefficients: Device, out: Batch) -> None:
             with written(run, out) as target:
-                _, to = matched(run, taken, target)
+                _, to = matched(run, plain, target)
                 kernel = generate("atoms", run.shape(to)).write
                 shared = (to.data, to.at, (*to.size, int(to.turned)), atoms, shape[0], pairings, best)
                 run.launch(kernel, run.blocks(to.count * to.length), *shared, coefficients, times)

@@ -32,20 +32,14 @@ def kernels(run: Run, x: Lines, out: Lines | None, scalars: tuple[Scalar, Scalar
 
 def peaks(run: Run, made: Any, x: Lines, sizes: tuple[float, float], times: float, values: Device) -> Peaks:
     """Find the largest magnitude of every line, and write its value."""
-    size = (*x.size, int(x.turned))
-    chunk, count, grid = run.cut(x)
-    tops, places = run.integers(x.count * count), run.integers(x.count * count)
-    if x.across:
-        run.launch(made.columns, grid, x.data, x.at, size, chunk, tops, places)
-    else:
-        width = run.width(min(x.length, chunk))
-        grid = run.blocks(x.count * count, width)
-        run.launch(made.chunks, grid, x.data, x.at, size, width, chunk, tops, places)
+    cut = run.cut(x)
+    tops, places = run.integers(x.count * cut.count), run.integers(x.count * cut.count)
+    shared = (x.data, x.at, (*x.size, int(x.turned)), cut.chunk, cut.strides, tops, places)
+    run.launch(made.chunks, cut.grid, *shared, width=cut.width)
     found = Peaks(run.integers(x.count), run.integers(x.count))
-    strides = (x.count, 1, x.count) if x.across else (x.count, count, 1)
-    width = 1 if x.across else run.width(count)
-    shared = (tops, places, strides, count, width, *sizes, times, found.tops, found.places, values)
-    run.launch(made.settle, run.blocks(x.count, width), *shared)
+    width = 1 if x.across else run.width(cut.count)
+    ends = (tops, places, cut.strides, cut.count, *sizes, times, found.tops, found.places, values)
+    run.launch(made.settle, run.blocks(x.count, width), *ends, width=width)
     return found
 
 
@@ -65,14 +59,9 @@ class MaxNode(Node):
             with written(run, out) as target:
                 source, to = matched(run, taken, target)
                 ends = (source.data, source.at, to.data, to.at, (*source.size, int(source.turned)))
-                chunk, count, grid = run.cut(to)
-                shared = (*x.sizes, times, coefficients, found.tops, found.places)
-                made = self._kernels(run, source, to)
-                if to.across:
-                    run.launch(made.mark_columns, grid, *ends, chunk, *shared)
-                else:
-                    width = run.width(min(to.length, chunk))
-                    run.launch(made.mark, run.blocks(to.count * count, width), *ends, width, chunk, *shared)
+                cut, made = run.cut(to), self._kernels(run, source, to)
+                shared = (cut.chunk, *x.sizes, times, coefficients, found.tops, found.places)
+                run.launch(made.mark, cut.grid, *ends, *shared, width=cut.width)
 
         return pull
 

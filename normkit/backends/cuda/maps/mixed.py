@@ -44,7 +44,9 @@ class MixedNode(Node):
             super().map(run, x, coefficients, out, values, times)
             return
         lines, parts, shares = x.along(self.by_rows), run.floats(x.count * each), run.floats(x.count * each)
-        scaled(run, rows(ones(run, len(shares)), x.count, each), coefficients, times * share, rows(shares, x.count, each))
+        scaled(
+            run, rows(ones(run, len(shares)), x.count, each), coefficients, times * share, rows(shares, x.count, each)
+        )
         self.inner.map(run, lines, shares, out.along(self.by_rows), parts, 1.0)
         self.outer.value(run, rows(parts, x.count, each), values, times)
 

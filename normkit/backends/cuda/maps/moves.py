@@ -97,19 +97,37 @@ def ones(run: Run, count: int) -> Any:
 
 def added(run: Run, x: Batch, out: Batch) -> None:
     """Add x to `out`, both of float32 or float64 and `simple`."""
-    here, to = matched(run, x, out)
-    shape = run.shape(here, to)
-    shared = (here.data, here.at, to.data, to.at, (*here.size, int(here.turned)))
-    run.launch(generate("moves", shape).add, run.blocks(here.count * here.length), *shared)
+    _entrywise(run, "add", x, out)
 
 
 def weighed(run: Run, x: Batch, weights: Any, out: Batch) -> None:
     """Write x times weights, entry by entry, to `out`."""
-    taken = plainly(run, x)
     with written(run, out) as target:
-        here, to = matched(run, taken, target)
-        shared = (here.data, here.at, to.data, to.at, (*here.size, int(here.turned)), weights)
-        run.launch(generate("moves", run.shape(here, to)).weigh, run.blocks(here.count * here.length), *shared)
+        _entrywise(run, "weigh", plainly(run, x), target, weights)
+
+
+def scaled(run: Run, x: Batch, gain: Any, times: float, out: Batch) -> None:
+    """Write times * gain * x, a number `gain` per item."""
+    with written(run, out) as target:
+        _entrywise(run, "multiply", plainly(run, x), target, gain, times)
+
+
+def _entrywise(run: Run, name: str, x: Batch, out: Batch, *arguments: Any) -> None:
+    here, to = matched(run, x, out)
+    cut = run.cut(to)
+    kernel = getattr(generate("moves", run.shape(here, to)), name)
+    ends = (here.data, here.at, to.data, to.at, (*here.size, int(here.turned)))
+    run.launch(kernel, cut.grid, *ends, cut.chunk, *arguments, width=cut.width)
+
+
+def taken(run: Run, x: Batch, entries: Any, out: Batch) -> None:
+    """Write the entries of every item that `entries` names, in the order of the item, to `out`; negative ones are 0."""
+    here = plainly(run, x).lines()
+    with written(run, out) as target:
+        to = target.lines()
+        shared = (here.data, here.at, (*here.size, int(here.turned)), entries, to.length)
+        kernel = generate("moves", run.shape(here, to)).take
+        run.launch(kernel, run.blocks(to.count * to.length), *shared, to.data, to.at, (*to.size, int(to.turned)))
 
 
 def spoiled(run: Run, x: Batch, values: Any) -> None:
@@ -117,16 +135,6 @@ def spoiled(run: Run, x: Batch, values: Any) -> None:
     here = plainly(run, x).lines()
     kernel = generate("moves", run.shape(here)).spoil
     run.launch(kernel, here.count, here.data, here.at, (*here.size, int(here.turned)), values)
-
-
-def scaled(run: Run, x: Batch, gain: Any, times: float, out: Batch) -> None:
-    """Write times * gain * x, a number `gain` per item."""
-    taken = plainly(run, x)
-    with written(run, out) as target:
-        here, to = matched(run, taken, target)
-        shared = (here.data, here.at, to.data, to.at, (*here.size, int(here.turned)), gain, times)
-        kernel = generate("moves", run.shape(here, to)).multiply
-        run.launch(kernel, run.blocks(here.count * here.length), *shared)
 
 
 def rescaled(run: Run, x: Batch) -> tuple[Batch, Any]:

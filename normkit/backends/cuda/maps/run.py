@@ -13,7 +13,7 @@ from normkit.backends.cuda.maps.batch import Batch, Lines, rows
 from normkit.backends.cuda.maps.formats import STORED
 from normkit.backends.cuda.maps.generated import Shape
 
-BOTTOM = 1 << 16
+BOTTOM = (1 << 16) - 1
 """The most blocks along the second axis of a grid."""
 
 
@@ -37,6 +37,20 @@ class Sizes:
     tile: int = 2048
     chunk: int = 1 << 14
     rows: int = 64
+
+
+@dataclass(frozen=True)
+class Cut:
+    """Lines in `count` chunks, the grid and the width of a group, and where a chunk's results are.
+
+    `strides` is (lines, from line to line, from chunk to chunk).
+    """
+
+    chunk: int
+    count: int
+    grid: tuple[int, int]
+    width: int
+    strides: tuple[int, int, int]
 
 
 @dataclass
@@ -99,11 +113,15 @@ class Run:
         flat = x.flat and to.flat
         return Shape(x.kind, to.kind, self.sizes.threads, self.sizes.tile, flat, paired)
 
-    def launch(self, kernel: Any, blocks: int | tuple[int, int], *arguments: Any) -> None:
-        """Launch a kernel unless there is nothing to do; Python's numbers become int64 and float64."""
+    def launch(self, kernel: Any, blocks: int | tuple[int, int], *arguments: Any, width: int = 0) -> None:
+        """Launch a kernel unless there is nothing to do; Python's numbers become int64 and float64.
+
+        With a `width`, blocks are (width, threads / width), so that kernels need no division to find a line.
+        """
         grid = (blocks, 1) if isinstance(blocks, int) else blocks
+        block = (width, self.sizes.threads // width) if width else self.sizes.threads
         if min(grid) > 0:
-            kernel[grid, self.sizes.threads, self.stream](*(_typed(each) for each in arguments))
+            kernel[grid, block, self.stream](*(_typed(each) for each in arguments))
 
     def blocks(self, tasks: int, width: int = 1) -> int:
         """Return how many blocks hold so many groups of `width` threads."""
@@ -114,14 +132,13 @@ class Run:
         wanted = 1 << max(0, (-(-length // 4) - 1).bit_length())
         return min(self.sizes.threads, wanted)
 
-    def cut(self, x: Lines) -> tuple[int, int, Any]:
-        """Return the words of a chunk, the chunks of a line, and the grid of blocks that take them."""
-        if x.across:
-            chunk = max(self.sizes.rows, -(-x.length // (BOTTOM - 1)))
-            count = -(-x.length // chunk)
-            return chunk, count, (self.blocks(x.count), count)
-        count = -(-x.length // self.sizes.chunk)
-        return self.sizes.chunk, count, x.count * count
+    def cut(self, x: Lines) -> Cut:
+        """Return how lines are cut: chunks of a line for groups of threads, or some entries for single threads."""
+        width = 1 if x.across else self.width(min(x.length, self.sizes.chunk))
+        chunk = max(self.sizes.rows if x.across else self.sizes.chunk, -(-x.length // BOTTOM))
+        count = -(-x.length // chunk)
+        strides = (x.count, 1, x.count) if x.across else (x.count, count, 1)
+        return Cut(chunk, count, (self.blocks(x.count, width), count), width, strides)
 
 
 def _typed(argument: Any) -> Any:

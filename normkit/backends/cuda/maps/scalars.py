@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from math import inf, nan
 from typing import Any
 
 import numpy as np
@@ -39,9 +38,7 @@ def _named(name: str) -> Callable[[Any], Any]:
 
 sqrt, exp, log, expm1, log1p = (_named(name) for name in ("sqrt", "exp", "log", "expm1", "log1p"))
 sin, cos, tan, asin, acos, atan = (_named(name) for name in ("sin", "cos", "tan", "asin", "acos", "atan"))
-sinh, cosh, tanh, asinh, acosh, atanh = (
-    _named(name) for name in ("sinh", "cosh", "tanh", "asinh", "acosh", "atanh")
-)
+sinh, cosh, tanh, asinh, acosh, atanh = (_named(name) for name in ("sinh", "cosh", "tanh", "asinh", "acosh", "atanh"))
 floor, ceil, isfinite = _named("floor"), _named("ceil"), _named("isfinite")
 erf = math.erf
 

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from normkit.backends.cpu.search import SearchNode as Hosted
 from normkit.backends.cpu.node import scaled
 from normkit.backends.cpu.scaling import exponents, halves
+from normkit.backends.cpu.search import SearchNode as Hosted
 from normkit.backends.cuda.maps.batch import Batch, rows
-from normkit.backends.cuda.maps.host import floats, note, uploaded
 from normkit.backends.cuda.maps.generated import generate
+from normkit.backends.cuda.maps.host import floats, note, uploaded
 from normkit.backends.cuda.maps.node import Device, Node, Pull
 from normkit.backends.cuda.maps.ranks import placed, ranked
 from normkit.backends.cuda.maps.run import Run

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from types import ModuleType
-from typing import Any
 
 from normkit.backends.cpu.reduce import SumNode as Scalars
 from normkit.backends.cuda.maps.batch import Batch, Lines
@@ -116,34 +115,23 @@ class _Task:
         sizes = (*self.x.sizes, self.times)
         if self.at_once:
             width = run.width(x.length)
-            shared = (*ends, width, *sizes, gain, writes, made.s, made.e, values)
-            run.launch(self.kernels.lines, run.blocks(x.count, width), *shared)
-        else:
-            self._by_chunks(ends, sizes, gain, writes, made, values)
-        return made
-
-    def _by_chunks(self, ends: Any, sizes: Any, gain: Device, writes: bool, made: Measured, values: Device) -> None:
-        run, (x, _) = self.run, self.ends
-        left = run.integers(x.count)
-        chunk, count, grid = run.cut(x)
-        partial, peaks = run.floats(x.count * count), run.integers(x.count * count)
-        strides = (x.count, 1, x.count) if x.across else (x.count, count, 1)
-        width = 1 if x.across else run.width(count)
-        kernel = self.kernels.columns if x.across else self.kernels.chunks
+            shared = (*ends, *sizes, gain, writes, made.s, made.e, values)
+            run.launch(self.kernels.lines, run.blocks(x.count, width), *shared, width=width)
+            return made
+        cut, left = run.cut(x), run.integers(x.count)
+        partial, peaks = run.floats(x.count * cut.count), run.integers(x.count * cut.count)
+        width = 1 if x.across else run.width(cut.count)
         for phase in (0, 1):
-            shared = (*ends, chunk, *sizes, gain, writes and phase == 0, phase, made.e, left, partial, peaks)
-            run.launch(kernel, grid, *shared)
-            shared = (partial, peaks, strides, count, width, x.length, *sizes, phase, made.s, made.e, left, values)
-            run.launch(self.kernels.settle, run.blocks(x.count, width), *shared)
+            shared = (*ends, cut.chunk, *sizes, gain, writes and phase == 0, phase, made.e, left, cut.strides)
+            run.launch(self.kernels.chunks, cut.grid, *shared, partial, peaks, width=cut.width)
+            shared = (partial, peaks, cut.strides, cut.count, x.length, *sizes, phase, made.s, made.e, left, values)
+            run.launch(self.kernels.settle, run.blocks(x.count, width), *shared, width=width)
+        return made
 
     def spread(self, coefficients: Device, measured: Measured) -> None:
         """Write the maps of lines that are measured."""
         run, (x, to) = self.run, self.ends
+        cut = run.cut(x)
         ends = (x.data, x.at, to.data, to.at, self.size)
-        shared = (*self.x.sizes, self.times, coefficients, measured.s, measured.e)
-        chunk, count, grid = run.cut(x)
-        if x.across:
-            run.launch(self.kernels.spread_columns, grid, *ends, chunk, *shared)
-            return
-        width = run.width(min(x.length, chunk))
-        run.launch(self.kernels.spread, run.blocks(x.count * count, width), *ends, width, chunk, *shared)
+        shared = (cut.chunk, *self.x.sizes, self.times, coefficients, measured.s, measured.e)
+        run.launch(self.kernels.spread, cut.grid, *ends, *shared, width=cut.width)

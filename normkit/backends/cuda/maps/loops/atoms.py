@@ -33,7 +33,7 @@ def pair(x: Array, at: Any, size: Any, atoms: Array, count: int, pairings: Array
         entry = np.float64(wide(fetch(x, base + place_of(k, size, at))))
         s += entry * atoms[np.uint64(atom * length + index_of(k, size))]
         k += THREADS
-    s = total(sums, s, t, THREADS)
+    s = total(sums, s, t)
     if t == 0:
         pairings[task] = s
 

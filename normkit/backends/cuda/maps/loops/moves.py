@@ -16,8 +16,10 @@ from normkit.backends.cuda.maps.loops.bindings import (
     index_of,
     line_start,
     narrow,
+    order_of,
     place_of,
     raw_of,
+    share,
     tree,
     wide,
 )
@@ -57,37 +59,49 @@ def scatter(x: Array, out: Array, start: int, sizes: Any, strides: Any, count: i
 
 
 @kernel
-def add(x: Array, at: Any, out: Array, to: Any, size: Any) -> None:
+def add(x: Array, at: Any, out: Array, to: Any, size: Any, chunk: int) -> None:
     """Add lines to lines."""
-    k, length = np.int64(cuda.blockIdx.x) * THREADS + np.int64(cuda.threadIdx.x), size[2] * size[3]
-    line = k // length
-    if line < size[0] * size[1]:
-        here = line_start(line, size, to) + place_of(k % length, size, to)
-        there = line_start(line, size, at) + place_of(k % length, size, at)
-        out[np.uint64(here)] = narrow(Real(out[np.uint64(here)]) + Real(wide(fetch(x, there))))
+    line, (k, stop, step) = share(size, chunk)
+    base, target = line_start(line, size, at), line_start(line, size, to)
+    while k < stop:
+        here = np.uint64(target + place_of(k, size, to))
+        out[here] = narrow(Real(out[here]) + Real(wide(fetch(x, base + place_of(k, size, at)))))
+        k += step
 
 
 @kernel
-def weigh(x: Array, at: Any, out: Array, to: Any, size: Any, w: Array) -> None:
+def weigh(x: Array, at: Any, out: Array, to: Any, size: Any, chunk: int, w: Array) -> None:
     """Write w times every line, entry by entry."""
-    k, length = np.int64(cuda.blockIdx.x) * THREADS + np.int64(cuda.threadIdx.x), size[2] * size[3]
-    line = k // length
-    if line < size[0] * size[1]:
-        index = index_of(k % length, size)
-        there = line_start(line, size, at) + place_of(k % length, size, at)
-        made = w[np.uint64(index)] * np.float64(wide(fetch(x, there)))
-        out[np.uint64(line_start(line, size, to) + place_of(k % length, size, to))] = narrow(made)
+    line, (k, stop, step) = share(size, chunk)
+    base, target = line_start(line, size, at), line_start(line, size, to)
+    while k < stop:
+        here = np.uint64(target + place_of(k, size, to))
+        out[here] = narrow(w[np.uint64(index_of(k, size))] * np.float64(wide(fetch(x, base + place_of(k, size, at)))))
+        k += step
 
 
 @kernel
-def multiply(x: Array, at: Any, out: Array, to: Any, size: Any, gain: Array, times: float) -> None:
+def multiply(x: Array, at: Any, out: Array, to: Any, size: Any, chunk: int, gain: Array, times: float) -> None:
     """Write times * gain * x, a number `gain` per line."""
-    k, length = np.int64(cuda.blockIdx.x) * THREADS + np.int64(cuda.threadIdx.x), size[2] * size[3]
-    line = k // length
+    line, (k, stop, step) = share(size, chunk)
+    base, target = line_start(line, size, at), line_start(line, size, to)
+    up = gain[line] * times if stop > 0 else np.float64(0.0)
+    while k < stop:
+        here = np.uint64(target + place_of(k, size, to))
+        out[here] = narrow(up * np.float64(wide(fetch(x, base + place_of(k, size, at)))))
+        k += step
+
+
+@kernel
+def take(x: Array, at: Any, size: Any, entries: Array, count: int, out: Array, to: Any, like: Any) -> None:
+    """Write entry entries[k] of x to place k of a line, 0 where that is negative: `size` is of x, `like` of out."""
+    task = np.int64(cuda.blockIdx.x) * THREADS + np.int64(cuda.threadIdx.x)
+    line, k = task // count, task % count
     if line < size[0] * size[1]:
-        there = line_start(line, size, at) + place_of(k % length, size, at)
-        made = gain[line] * times * np.float64(wide(fetch(x, there)))
-        out[np.uint64(line_start(line, size, to) + place_of(k % length, size, to))] = narrow(made)
+        entry, made = entries[np.uint64(index_of(k, like))], np.float64(0.0)
+        if entry >= 0:
+            made = np.float64(wide(fetch(x, line_start(line, size, at) + place_of(order_of(entry, size), size, at))))
+        out[np.uint64(line_start(line, like, to) + place_of(k, like, to))] = narrow(made)
 
 
 @kernel
@@ -101,7 +115,7 @@ def spoil(x: Array, at: Any, size: Any, values: Array) -> None:
         top = max(top, np.int64(bits(fetch(x, base + place_of(k, size, at)))))
         k += THREADS
     sums[t], tops[t] = np.float64(0.0), top
-    tree(sums, tops, t, t, np.int64(THREADS))
+    tree(sums, tops, t, t)
     if t == 0 and tops[0] >= INFINITE:
         values[line] = np.float64(np.nan)
 
@@ -117,7 +131,7 @@ def shrink(x: Array, at: Any, out: Array, to: Any, size: Any, e: Array) -> None:
         top = max(top, np.int64(bits(fetch(x, base + place_of(k, size, at)))))
         k += THREADS
     sums[t], tops[t] = np.float64(0.0), top
-    tree(sums, tops, t, t, np.int64(THREADS))
+    tree(sums, tops, t, t)
     by = np.int64(0) if tops[0] >= INFINITE else exponent(np.float64(wide(raw_of(tops[0]))))
     k = t
     while k < size[2] * size[3]:

@@ -61,7 +61,7 @@ def swap(keys: Array, order: Array, low: int, high: int, rising: bool) -> None:
 
 @kernel
 def within(keys: Array, order: Array, padded: int, tile: int, first: int, last: int) -> None:
-    """Merge runs of `first`, 2 * `first`, ... `last` entries as far as tiles reach; a block per tile, in shared memory."""
+    """Merge runs of `first`, ..., `last` entries as far as tiles reach, in shared memory; a block per tile."""
     shared_keys = cuda.shared.array(TILE, np.int64)
     shared_order = cuda.shared.array(TILE, np.int32)
     t, start = np.int64(cuda.threadIdx.x), np.int64(cuda.blockIdx.x) * tile
@@ -108,7 +108,16 @@ def list_magnitudes(keys: Array, padded: int, length: int, lines: int, out: Arra
 
 @kernel
 def place(
-    x: Array, at: Any, out: Array, to: Any, size: Any, padded: int, order: Array, found: Array, gain: Array, times: float
+    x: Array,
+    at: Any,
+    out: Array,
+    to: Any,
+    size: Any,
+    padded: int,
+    order: Array,
+    found: Array,
+    gain: Array,
+    times: float,
 ) -> None:
     """Write gain * sign * found to the places of the sorted entries: found (lines, length) by rank."""
     k, length = np.int64(cuda.blockIdx.x) * THREADS + np.int64(cuda.threadIdx.x), size[2] * size[3]

@@ -1,6 +1,6 @@
 """The largest magnitude of lines and the first place that has it, and maps with one entry, there.
 
-Bytes moved: `chunks` and `columns` read a line once, `mark` writes it once.
+Bytes moved: `chunks` reads a line once, `mark` writes it once.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from normkit.backends.cuda.maps.loops.bindings import (
     place_of,
     post,
     raw_of,
+    share,
     slope,
     wide,
 )
@@ -61,31 +62,19 @@ def highest(x: Array, base: int, size: Any, at: Any, part: Any) -> Any:
 
 
 @kernel
-def chunks(x: Array, at: Any, size: Any, width: int, chunk: int, tops: Array, places: Array) -> None:
+def chunks(x: Array, at: Any, size: Any, chunk: int, strides: Any, tops: Array, places: Array) -> None:
     """Look through one chunk of one line per group of threads."""
     shared_tops = cuda.shared.array(THREADS, np.int64)
     shared_places = cuda.shared.array(THREADS, np.int64)
-    t, stop = np.int64(cuda.threadIdx.x), size[2] * size[3]
-    count = (stop + chunk - 1) // chunk
-    task, lane = np.int64(cuda.blockIdx.x) * (THREADS // width) + t // width, t % width
-    line, first = task // count, task % count * chunk
-    alive = line < size[0] * size[1]
-    base = line_start(line, size, at) if alive else np.int64(0)
-    last = min(stop, first + chunk) if alive else np.int64(0)
-    shared_tops[t], shared_places[t] = highest(x, base, size, at, (first + lane, last, width))
-    first_of(shared_tops, shared_places, t, lane, width)
-    if alive and lane == 0:
-        tops[task], places[task] = shared_tops[t], shared_places[t]
-
-
-@kernel
-def columns(x: Array, at: Any, size: Any, chunk: int, tops: Array, places: Array) -> None:
-    """Look through one chunk of one line per thread, where neighbours in memory belong to neighbouring lines."""
-    line, first = np.int64(cuda.blockIdx.x) * THREADS + np.int64(cuda.threadIdx.x), np.int64(cuda.blockIdx.y) * chunk
-    if line < size[0] * size[1]:
-        part = (first, min(size[2] * size[3], first + chunk), np.int64(1))
-        place = np.int64(cuda.blockIdx.y) * size[0] * size[1] + line
-        tops[place], places[place] = highest(x, line_start(line, size, at), size, at, part)
+    lane = np.int64(cuda.threadIdx.x)
+    t = lane + np.int64(cuda.threadIdx.y) * np.int64(cuda.blockDim.x)
+    line, part = share(size, chunk)
+    base = line_start(line, size, at) if part[1] > 0 else np.int64(0)
+    shared_tops[t], shared_places[t] = highest(x, base, size, at, part)
+    first_of(shared_tops, shared_places, t, lane)
+    if part[1] > 0 and lane == 0:
+        place = line * strides[1] + np.int64(cuda.blockIdx.y) * strides[2]
+        tops[place], places[place] = shared_tops[t], shared_places[t]
 
 
 @kernel
@@ -94,7 +83,6 @@ def settle(
     places: Array,
     strides: Any,
     count: int,
-    width: int,
     m: float,
     n: float,
     times: float,
@@ -108,16 +96,17 @@ def settle(
     """
     shared_tops = cuda.shared.array(THREADS, np.int64)
     shared_places = cuda.shared.array(THREADS, np.int64)
-    t = np.int64(cuda.threadIdx.x)
-    lane, line = t % width, np.int64(cuda.blockIdx.x) * (THREADS // width) + t // width
+    lane = np.int64(cuda.threadIdx.x)
+    t = lane + np.int64(cuda.threadIdx.y) * np.int64(cuda.blockDim.x)
+    line = np.int64(cuda.blockIdx.x) * np.int64(cuda.blockDim.y) + np.int64(cuda.threadIdx.y)
     best, where, k = np.int64(-1), np.int64(0), lane
     while line < strides[0] and k < count:
         here = line * strides[1] + k * strides[2]
         if later(best, where, tops[here], places[here]):
             best, where = tops[here], places[here]
-        k += width
+        k += np.int64(cuda.blockDim.x)
     shared_tops[t], shared_places[t] = best, where
-    first_of(shared_tops, shared_places, t, lane, width)
+    first_of(shared_tops, shared_places, t, lane)
     if lane > 0 or line >= strides[0]:
         return
     best = shared_tops[t]
@@ -150,7 +139,6 @@ def mark(
     out: Array,
     to: Any,
     size: Any,
-    width: int,
     chunk: int,
     m: float,
     n: float,
@@ -160,46 +148,14 @@ def mark(
     place: Array,
 ) -> None:
     """Write zeros, and gain * sign * slope at the place of the largest entry: one chunk per group of threads."""
-    t, stop = np.int64(cuda.threadIdx.x), size[2] * size[3]
-    count = (stop + chunk - 1) // chunk
-    task = np.int64(cuda.blockIdx.x) * (THREADS // width) + t // width
-    line, k = task // count, task % count * chunk + t % width
-    if line >= size[0] * size[1]:
+    line, (k, stop, step) = share(size, chunk)
+    if stop == 0:
         return
-    target, last = line_start(line, size, to), min(stop, task % count * chunk + chunk)
-    there = order_of(place[line], size)
+    target, there = line_start(line, size, to), order_of(place[line], size)
     made = entry_of(top[line], gain[line] * times, m, n)
     if wide(fetch(x, line_start(line, size, at) + place_of(there, size, at))) < 0:
         made = -made
-    while k < last:
-        out[np.uint64(target + place_of(k, size, to))] = narrow(made if k == there else np.float64(0.0))
-        k += width
-
-
-@kernel
-def mark_columns(
-    x: Array,
-    at: Any,
-    out: Array,
-    to: Any,
-    size: Any,
-    chunk: int,
-    m: float,
-    n: float,
-    times: float,
-    gain: Array,
-    top: Array,
-    place: Array,
-) -> None:
-    """Do as `mark` does where every thread takes one line."""
-    line, k = np.int64(cuda.blockIdx.x) * THREADS + np.int64(cuda.threadIdx.x), np.int64(cuda.blockIdx.y) * chunk
-    if line >= size[0] * size[1]:
-        return
-    target, last = line_start(line, size, to), min(size[2] * size[3], k + chunk)
-    there = order_of(place[line], size)
-    made = entry_of(top[line], gain[line] * times, m, n)
-    if wide(fetch(x, line_start(line, size, at) + place_of(there, size, at))) < 0:
-        made = -made
-    while k < last:
-        out[np.uint64(target + place_of(k, size, to))] = narrow(made if k == there else np.float64(0.0))
-        k += 1
+    entry, nought = narrow(made), narrow(np.float64(0.0))
+    while k < stop:
+        out[np.uint64(target + place_of(k, size, to))] = entry if k == there else nought
+        k += step

@@ -130,7 +130,7 @@ def split(
             best, chosen = score, j
         j += THREADS
     scores[t], places[t] = best, chosen
-    first_of(scores, places, t, t, np.int64(THREADS))
+    first_of(scores, places, t, t)
     if t == 0:
         none = scores[0] == -np.inf
         heads[line] = (high if KIND == 1 else low) if none else places[0]
@@ -150,7 +150,7 @@ def settle(
     records: Array,
     values: Array,
 ) -> None:
-    """Take the sums of every line whose head is known, a block each, and its value; all heads are `fixed` if that is."""
+    """Take the sums, and the value, of every line whose head is known, a block each; `fixed` >= 0 is all heads."""
     sums = cuda.shared.array(THREADS, np.float64)
     t, line = np.int64(cuda.threadIdx.x), np.int64(cuda.blockIdx.x)
     start, record = line * padded, line * (SHARED + COUNT)
@@ -162,7 +162,7 @@ def settle(
         while i < stop:
             s += term(k, keys, start, i, e, w, top, m, n)
             i += THREADS
-        s = total(sums, s, t, THREADS)
+        s = total(sums, s, t)
         if t == 0:
             records[record + (3 if k == COUNT else SHARED + k)] = s
     if t > 0:
@@ -206,7 +206,13 @@ def scatter(
     there = order_of(np.int64(order[start + i]), size)
     entry = wide(fetch(x, line_start(line, size, at) + place_of(there, size, at)))
     target = np.uint64(line_start(line, size, to) + place_of(there, size, to))
-    j, y, z, weights, top = records[record], records[record + 1], records[record + 2], records[record + 3], records[record + 4]
+    j, y, z, weights, top = (
+        records[record],
+        records[record + 1],
+        records[record + 2],
+        records[record + 3],
+        records[record + 4],
+    )
     stats, made = records[record + SHARED : record + SHARED + COUNT], np.float64(0.0)
     if up != 0.0 and entry != 0 and top > 0.0:
         a = magnitude(keys, start + i, line_exponent(keys, start))

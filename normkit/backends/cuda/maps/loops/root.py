@@ -61,7 +61,7 @@ def level(which: int, kappa: float, line: Any, sums: Array, t: int) -> Any:
         if bits(raw) != 0:
             s += np.float64(root_term(which, argument(raw, e, kappa, limit), m, n))
         k += THREADS
-    return total(sums, s, t, THREADS)
+    return total(sums, s, t)
 
 
 @scalar
@@ -165,7 +165,7 @@ def solve(
             top, where = here, index_of(k, size)
         k += THREADS
     tops[t], indices[t] = top, where
-    first_of(tops, indices, t, t, THREADS)
+    first_of(tops, indices, t, t)
     top, record = tops[0], row * RECORD
     if t == 0:
         places[row] = indices[0]

@@ -33,6 +33,7 @@ from normkit.backends.cuda.maps.loops.bindings import (
     place_of,
     post,
     raw_of,
+    share,
     slope,
     tree,
     wide,
@@ -118,151 +119,169 @@ def value_of(s: Any, e: int, times: float, m: float, n: float) -> Any:
 
 @scalar
 def factors(s: Any, e: int, gain: float, m: Any, n: Any) -> Any:
-    """Return what the map of a line needs: whether it is zero, its factor, and two powers of two, product 2**-e."""
-    if CONSTANT:
-        return gain == 0.0, Real(gain * slope(Real(1.0), Real(1.0), m, n)), Real(1.0), Real(1.0)
+    """Return what the map of a line needs: whether it is zero; its factor; f and g, product 2**-e; s; +, - and 0."""
     half = e // 2
-    f, g = two(-half), two(half - e)
+    f, g, by, zero = two(-half), two(half - e), np.float64(gain), s == 0.0 or gain == 0.0
+    if CONSTANT:
+        by, zero = np.float64(gain * slope(Real(1.0), Real(1.0), m, n)), gain == 0.0
     if LINEAR:
-        return s == 0.0 or gain == 0.0, Real(gain * slope(Real(1.0), Real(s), m, n) * g), Real(f), Real(g)
-    return s == 0.0 or gain == 0.0, Real(gain), Real(f), Real(g)
+        by = np.float64(gain * slope(Real(1.0), Real(s), m, n) * g)
+    up, down = narrow(Real(by)), narrow(Real(-by))
+    return zero, Real(by), Real(f), Real(g), Real(s), up, down, narrow(Real(0.0))
 
 
 @scalar
-def mapped(raw: Any, by: Any, f: Any, g: Any, s: Any, m: Any, n: Any) -> Any:
-    """Return the map at one entry of a line that is not zero."""
+def mapped(raw: Any, line: Any, m: Any, n: Any) -> Any:
+    """Return the map at one entry of a line that is not zero; `line` is what `factors` returns."""
+    _, by, f, g, s, up, down, nought = line
     entry = wide(raw)
+    if CONSTANT:
+        return up if entry > 0 else (down if entry < 0 else nought)
     if LINEAR:
         return narrow(entry * f * by)
-    made = by if CONSTANT else by * Real(slope(abs(entry) * f * g, s, m, n))
+    made = by * Real(slope(abs(entry) * f * g, s, m, n))
     return narrow(made if entry > 0 else (-made if entry < 0 else Real(0.0)))
 
 
 @scalar
-def word_mapped(word: Any, zero: bool, by: Any, f: Any, g: Any, s: Any, m: Any, n: Any) -> Any:
+def word_mapped(word: Any, line: Any, m: Any, n: Any) -> Any:
     """Return the map at the entries of a word."""
-    if zero:
-        return join(narrow(Real(0.0)), narrow(Real(0.0)))
-    made = mapped(low(word), by, f, g, s, m, n)
-    return join(made, mapped(high(word), by, f, g, s, m, n)) if PAIRED else join(made, made)
+    if line[0]:
+        return join(line[7], line[7])
+    made = mapped(low(word), line, m, n)
+    return join(made, mapped(high(word), line, m, n)) if PAIRED else join(made, made)
 
 
 @scalar
 def spread_words(
-    x: Array, base: int, at: Any, out: Array, target: int, to: Any, size: Any, part: Any, line: Any, m: Any, n: Any
+    x: Array, out: Array, starts: Any, size: Any, strides: Any, part: Any, line: Any, m: Any, n: Any
 ) -> None:
-    """Write the map of the words k, k + step, ... below `stop`; `line` holds the results of `factors`, and s."""
+    """Write the map of the words k, k + step, ... below `stop`: `starts` and `strides` are those of x, then of out."""
     k, stop, step = part
-    zero, by, f, g, s = line
+    base, target = starts
+    at, to = strides
     while k + 3 * step < stop:
         u = fetch(x, base + place_of(k, size, at))
         v = fetch(x, base + place_of(k + step, size, at))
         y = fetch(x, base + place_of(k + 2 * step, size, at))
         z = fetch(x, base + place_of(k + 3 * step, size, at))
-        out[np.uint64(target + place_of(k, size, to))] = word_mapped(u, zero, by, f, g, s, m, n)
-        out[np.uint64(target + place_of(k + step, size, to))] = word_mapped(v, zero, by, f, g, s, m, n)
-        out[np.uint64(target + place_of(k + 2 * step, size, to))] = word_mapped(y, zero, by, f, g, s, m, n)
-        out[np.uint64(target + place_of(k + 3 * step, size, to))] = word_mapped(z, zero, by, f, g, s, m, n)
+        out[np.uint64(target + place_of(k, size, to))] = word_mapped(u, line, m, n)
+        out[np.uint64(target + place_of(k + step, size, to))] = word_mapped(v, line, m, n)
+        out[np.uint64(target + place_of(k + 2 * step, size, to))] = word_mapped(y, line, m, n)
+        out[np.uint64(target + place_of(k + 3 * step, size, to))] = word_mapped(z, line, m, n)
         k += 4 * step
     while k < stop:
         u = fetch(x, base + place_of(k, size, at))
-        out[np.uint64(target + place_of(k, size, to))] = word_mapped(u, zero, by, f, g, s, m, n)
+        out[np.uint64(target + place_of(k, size, to))] = word_mapped(u, line, m, n)
         k += step
 
 
 @kernel
 def lines(
-    x: Array, at: Any, out: Array, to: Any, size: Any, width: int, m: float, n: float, times: float, gain: Array, writes: int, s_out: Array, e_out: Array, values: Array
+    x: Array,
+    at: Any,
+    out: Array,
+    to: Any,
+    size: Any,
+    m: float,
+    n: float,
+    times: float,
+    gain: Array,
+    writes: int,
+    s_out: Array,
+    e_out: Array,
+    values: Array,
 ) -> None:
     """Measure lines that one group of threads reads at once; with `writes`, write gain * map from cache right away."""
     sums = cuda.shared.array(THREADS, np.float64)
     tops = cuda.shared.array(THREADS, np.int64)
-    t = np.int64(cuda.threadIdx.x)
-    lane, line = t % width, np.int64(cuda.blockIdx.x) * (THREADS // width) + t // width
-    alive = line < size[0] * size[1]
+    lane = np.int64(cuda.threadIdx.x)
+    t = lane + np.int64(cuda.threadIdx.y) * np.int64(cuda.blockDim.x)
+    line, part = share(size, size[2] * size[3])
+    alive, rows, columns, one = part[1] > 0, Real(m), Real(n), Real(1.0)
     base = line_start(line, size, at) if alive else np.int64(0)
-    stop = size[2] * size[3] if alive else np.int64(0)
-    rows, columns, one = Real(m), Real(n), Real(1.0)
-    sums[t], tops[t] = measured(x, base, size, at, (lane, stop, width), DEGREE > 0, one, one, rows, columns)
-    tree(sums, tops, t, lane, width)
+    sums[t], tops[t] = measured(x, base, size, at, part, DEGREE > 0, one, one, rows, columns)
+    tree(sums, tops, t, lane)
     s, top, e = sums[t - lane], tops[t - lane], np.int64(0)
-    again = alive and not harmless(s, top, stop)
-    if cuda.syncthreads_or(again):
+    again = alive and not harmless(s, top, part[1])
+    if cuda.syncthreads_or(np.int32(again)):
         e = top_exponent(top) if again else np.int64(0)
         half = e // 2
         f, g = Real(two(-half)), Real(two(half - e))
-        part = (lane, stop if again else np.int64(0), width)
-        sums[t], tops[t] = measured(x, base, size, at, part, True, f, g, rows, columns)
-        tree(sums, tops, t, lane, width)
+        once_more = (part[0], part[1] if again else np.int64(0), part[2])
+        sums[t], tops[t] = measured(x, base, size, at, once_more, True, f, g, rows, columns)
+        tree(sums, tops, t, lane)
         s = sums[t - lane] if again else s
     s, e = settled(s, e, top)
     if alive and lane == 0:
         s_out[line], e_out[line] = s, e
         values[line] = value_of(s, e, times, m, n)
     if alive and writes > 0:
-        zero, by, f, g = factors(s, e, gain[line] * times, rows, columns)
-        known = (zero, by, f, g, Real(s))
-        spread_words(x, base, at, out, line_start(line, size, to), to, size, (lane, stop, width), known, rows, columns)
+        known = factors(s, e, gain[line] * times, rows, columns)
+        spread_words(x, out, (base, line_start(line, size, to)), size, (at, to), part, known, rows, columns)
 
 
 @kernel
 def chunks(
-    x: Array, at: Any, out: Array, to: Any, size: Any, chunk: int, m: float, n: float, times: float, gain: Array, writes: int, phase: int, e: Array, left: Array, partial: Array, peaks: Array
+    x: Array,
+    at: Any,
+    out: Array,
+    to: Any,
+    size: Any,
+    chunk: int,
+    m: float,
+    n: float,
+    times: float,
+    gain: Array,
+    writes: int,
+    phase: int,
+    e: Array,
+    left: Array,
+    strides: Any,
+    partial: Array,
+    peaks: Array,
 ) -> None:
-    """Measure one chunk of one line per block, in phase 1 only of lines that are `left`, scaled.
+    """Measure one chunk of one line per group of threads, in phase 1 only of lines that are `left`, scaled.
 
     With `writes`, for a constant slope, the map of the chunk is written in the same pass.
     """
     sums = cuda.shared.array(THREADS, np.float64)
     tops = cuda.shared.array(THREADS, np.int64)
-    t, task, stop = np.int64(cuda.threadIdx.x), np.int64(cuda.blockIdx.x), size[2] * size[3]
-    count = (stop + chunk - 1) // chunk
-    line, here = task // count, task % count
-    if phase == 1 and left[line] == 0:
-        return
-    adds = DEGREE > 0 or phase == 1
-    half = e[line] // 2 if phase == 1 else np.int64(0)
-    f, g = Real(two(-half)), Real(two(half - e[line] if phase == 1 else np.int64(0)))
-    base, first = line_start(line, size, at), here * chunk
-    last = min(stop, first + chunk)
-    rows, columns = Real(m), Real(n)
-    sums[t], tops[t] = measured(x, base, size, at, (first + t, last, np.int64(THREADS)), adds, f, g, rows, columns)
-    if writes > 0:
-        zero, by, f, g = factors(np.float64(1.0), np.int64(0), gain[line] * times, rows, columns)
-        known = (zero, by, f, g, Real(1.0))
-        target = line_start(line, size, to)
-        spread_words(x, base, at, out, target, to, size, (first + t, last, np.int64(THREADS)), known, rows, columns)
-    tree(sums, tops, t, t, np.int64(THREADS))
-    if t == 0:
-        partial[task], peaks[task] = sums[0], tops[0]
-
-
-@kernel
-def columns(
-    x: Array, at: Any, out: Array, to: Any, size: Any, chunk: int, m: float, n: float, times: float, gain: Array, writes: int, phase: int, e: Array, left: Array, partial: Array, peaks: Array
-) -> None:
-    """Do as `chunks` does where neighbours in memory belong to neighbouring lines: every thread takes one line."""
-    line = np.int64(cuda.blockIdx.x) * THREADS + np.int64(cuda.threadIdx.x)
-    count, first = size[0] * size[1], np.int64(cuda.blockIdx.y) * chunk
-    if line >= count or (phase == 1 and left[line] == 0):
-        return
-    adds = DEGREE > 0 or phase == 1
-    half = e[line] // 2 if phase == 1 else np.int64(0)
-    f, g = Real(two(-half)), Real(two(half - e[line] if phase == 1 else np.int64(0)))
-    base, last = line_start(line, size, at), min(size[2] * size[3], first + chunk)
-    rows, cols, one = Real(m), Real(n), np.int64(1)
-    s, top = measured(x, base, size, at, (first, last, one), adds, f, g, rows, cols)
-    place = np.int64(cuda.blockIdx.y) * count + line
-    partial[place], peaks[place] = s, top
-    if writes > 0:
-        zero, by, f, g = factors(np.float64(1.0), np.int64(0), gain[line] * times, rows, cols)
-        known = (zero, by, f, g, Real(1.0))
-        spread_words(x, base, at, out, line_start(line, size, to), to, size, (first, last, one), known, rows, cols)
+    lane = np.int64(cuda.threadIdx.x)
+    t = lane + np.int64(cuda.threadIdx.y) * np.int64(cuda.blockDim.x)
+    line, (first, stop, step) = share(size, chunk)
+    alive, rows, columns = stop > 0, Real(m), Real(n)
+    if alive and phase == 1:
+        alive = left[line] > 0
+    by = e[line] if alive and phase == 1 else np.int64(0)
+    half = by // 2
+    f, g, part = Real(two(-half)), Real(two(half - by)), (first, stop if alive else np.int64(0), step)
+    base = line_start(line, size, at) if alive else np.int64(0)
+    sums[t], tops[t] = measured(x, base, size, at, part, DEGREE > 0 or phase == 1, f, g, rows, columns)
+    if writes > 0 and alive:
+        known = factors(np.float64(1.0), np.int64(0), gain[line] * times, rows, columns)
+        spread_words(x, out, (base, line_start(line, size, to)), size, (at, to), part, known, rows, columns)
+    tree(sums, tops, t, lane)
+    if alive and lane == 0:
+        place = line * strides[1] + np.int64(cuda.blockIdx.y) * strides[2]
+        partial[place], peaks[place] = sums[t], tops[t]
 
 
 @kernel
 def settle(
-    partial: Array, peaks: Array, strides: Any, count: int, width: int, entries: int, m: float, n: float, times: float, phase: int, s: Array, e: Array, left: Array, values: Array
+    partial: Array,
+    peaks: Array,
+    strides: Any,
+    count: int,
+    entries: int,
+    m: float,
+    n: float,
+    times: float,
+    phase: int,
+    s: Array,
+    e: Array,
+    left: Array,
+    values: Array,
 ) -> None:
     """Add the chunks of every line: `strides` is (lines, from line to line, from chunk to chunk).
 
@@ -270,56 +289,51 @@ def settle(
     """
     sums = cuda.shared.array(THREADS, np.float64)
     tops = cuda.shared.array(THREADS, np.int64)
-    t = np.int64(cuda.threadIdx.x)
-    lane, line = t % width, np.int64(cuda.blockIdx.x) * (THREADS // width) + t // width
-    alive = line < strides[0] and (phase == 0 or left[line] > 0)
-    found, top = np.float64(0.0), np.int64(0)
-    k = lane
+    lane = np.int64(cuda.threadIdx.x)
+    t = lane + np.int64(cuda.threadIdx.y) * np.int64(cuda.blockDim.x)
+    line = np.int64(cuda.blockIdx.x) * np.int64(cuda.blockDim.y) + np.int64(cuda.threadIdx.y)
+    alive = line < strides[0]
+    if alive and phase == 1:
+        alive = left[line] > 0
+    found, top, k = np.float64(0.0), np.int64(0), lane
     while alive and k < count:
         place = line * strides[1] + k * strides[2]
         found += partial[place]
         top = max(top, peaks[place])
-        k += width
+        k += np.int64(cuda.blockDim.x)
     sums[t], tops[t] = found, top
-    tree(sums, tops, t, lane, width)
+    tree(sums, tops, t, lane)
     if not alive or lane > 0:
         return
-    if phase == 0:
-        left[line] = 0 if harmless(sums[t], tops[t], entries) else 1
-        e[line] = np.int64(0) if left[line] == 0 else top_exponent(tops[t])
-    if phase == 1 or left[line] == 0:
-        s[line], e[line] = settled(sums[t], e[line], tops[t])
-        values[line] = value_of(s[line], e[line], times, m, n)
+    found, top = sums[t], tops[t]
+    if phase == 0 and not harmless(found, top, entries):
+        left[line], e[line] = 1, top_exponent(top)
+        return
+    s[line], e[line] = settled(found, e[line] if phase == 1 else np.int64(0), top)
+    left[line] = 0
+    values[line] = value_of(s[line], e[line], times, m, n)
 
 
 @kernel
 def spread(
-    x: Array, at: Any, out: Array, to: Any, size: Any, width: int, chunk: int, m: float, n: float, times: float, gain: Array, s: Array, e: Array
+    x: Array,
+    at: Any,
+    out: Array,
+    to: Any,
+    size: Any,
+    chunk: int,
+    m: float,
+    n: float,
+    times: float,
+    gain: Array,
+    s: Array,
+    e: Array,
 ) -> None:
-    """Write gain * map of lines that were measured before: `chunk` words of one line per group of threads."""
-    t, stop = np.int64(cuda.threadIdx.x), size[2] * size[3]
-    count = (stop + chunk - 1) // chunk
-    task = np.int64(cuda.blockIdx.x) * (THREADS // width) + t // width
-    line, first = task // count, task % count * chunk + t % width
-    if line >= size[0] * size[1]:
+    """Write gain * map of lines that were measured before: one chunk of one line per group of threads."""
+    line, part = share(size, chunk)
+    if part[1] == 0:
         return
-    rows, columns, last = Real(m), Real(n), min(stop, task % count * chunk + chunk)
-    zero, by, f, g = factors(s[line], e[line], gain[line] * times, rows, columns)
-    known = (zero, by, f, g, Real(s[line]))
-    base, target = line_start(line, size, at), line_start(line, size, to)
-    spread_words(x, base, at, out, target, to, size, (first, last, width), known, rows, columns)
-
-
-@kernel
-def spread_columns(
-    x: Array, at: Any, out: Array, to: Any, size: Any, chunk: int, m: float, n: float, times: float, gain: Array, s: Array, e: Array
-) -> None:
-    """Do as `spread` does where every thread takes one line."""
-    line, first = np.int64(cuda.blockIdx.x) * THREADS + np.int64(cuda.threadIdx.x), np.int64(cuda.blockIdx.y) * chunk
-    if line >= size[0] * size[1]:
-        return
-    rows, columns, last = Real(m), Real(n), min(size[2] * size[3], first + chunk)
-    zero, by, f, g = factors(s[line], e[line], gain[line] * times, rows, columns)
-    known = (zero, by, f, g, Real(s[line]))
-    base, target = line_start(line, size, at), line_start(line, size, to)
-    spread_words(x, base, at, out, target, to, size, (first, last, np.int64(1)), known, rows, columns)
+    rows, columns = Real(m), Real(n)
+    known = factors(s[line], e[line], gain[line] * times, rows, columns)
+    starts = (line_start(line, size, at), line_start(line, size, to))
+    spread_words(x, out, starts, size, (at, to), part, known, rows, columns)
