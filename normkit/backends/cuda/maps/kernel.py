@@ -13,7 +13,7 @@ from normkit.backends.cuda.maps.batch import Batch, batch
 from normkit.backends.cuda.maps.build import Asked, build
 from normkit.backends.cuda.maps.formats import STORED
 from normkit.backends.cuda.maps.lift import Polar
-from normkit.backends.cuda.maps.moves import ones, rescaled, restored
+from normkit.backends.cuda.maps.moves import filled, ones, rescaled, restored
 from normkit.backends.cuda.maps.node import Node
 from normkit.backends.cuda.maps.run import Arena, Run, Sizes
 from normkit.codegen.plan import CombinePlan, LiftPlan, MapPlan, MixedPlan, Plan
@@ -83,7 +83,7 @@ class CUDAKernel:
             if x.size:
                 self._launch(run, self._batch(x), None if out is None else self._batch(out), values)
             else:
-                values.copy_to_device(np.zeros(x.shape[0]), stream=stream)
+                filled(run, values, 0.0, x.shape[0])
         finally:
             run.arena.release()
         return values

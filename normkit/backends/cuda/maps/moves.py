@@ -88,11 +88,15 @@ def _cut(lines: Lines, like: Lines) -> Lines:
     return replace(lines, at=(start, far, near, *strides), size=like.size, turned=like.turned)
 
 
+def filled(run: Run, out: Any, value: float, count: int) -> Any:
+    """Write a number to the first `count` places of a flat float64 array; return the array."""
+    run.launch(_moves(run, "float64", "float64").fill, run.blocks(count), out, value, count)
+    return out
+
+
 def ones(run: Run, count: int) -> Any:
     """Return so many ones."""
-    made = run.floats(count)
-    run.launch(_moves(run, "float64", "float64").fill, run.blocks(count), made, 1.0, count)
-    return made
+    return filled(run, run.floats(count), 1.0, count)
 
 
 def added(run: Run, x: Batch, out: Batch) -> None:
