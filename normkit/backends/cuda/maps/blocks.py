@@ -14,44 +14,45 @@ import numpy as np
 from normkit.backends.cuda.compat import cuda
 
 Array = Any
+Int = Any  # in the simulator of NumPy's types
 FLAT = True
 """Whether one stride leads from each entry of a line to the next."""
 
 
-def fetch(x: Array, place: int) -> Any:
+def fetch(x: Array, place: Int) -> Any:
     """Return a word; places are counted from 0, and an unsigned index needs no test for negative ones."""
     return x[np.uint64(place)]
 
 
-def line_start(line: int, size: Any, at: Any) -> int:
+def line_start(line: Int, size: Any, at: Any) -> Any:
     """Return the place of the first entry of a line."""
     if size[0] == 1:  # a division costs as much as fifty additions
         return at[0] + line * at[2]
     return at[0] + (line // size[1]) * at[1] + (line % size[1]) * at[2]
 
 
-def place_of(k: int, size: Any, at: Any) -> int:
+def place_of(k: Int, size: Any, at: Any) -> Any:
     """Return how far entry k, in the order of memory, is from the first."""
     if FLAT:
         return k * at[4]
     return (k // size[3]) * at[3] + (k % size[3]) * at[4]
 
 
-def index_of(k: int, size: Any) -> int:
+def index_of(k: Int, size: Any) -> Any:
     """Return the place in the order of the item of entry k in the order of memory."""
     if FLAT or size[4] == 0:
         return k
     return (k % size[3]) * size[2] + k // size[3]
 
 
-def order_of(index: int, size: Any) -> int:
+def order_of(index: Int, size: Any) -> Any:
     """Return the place in the order of memory of an entry in the order of the item."""
     if FLAT or size[4] == 0:
         return index
     return (index % size[2]) * size[3] + index // size[2]
 
 
-def share(size: Any, chunk: int) -> Any:
+def share(size: Any, chunk: Int) -> Any:
     """Return a thread's line, and its entries k, k + step, ... below `stop`, of a grid (lines, chunks).
 
     A block holds (threads of a line, lines): one thread each where neighbours in memory belong to neighbouring lines.
@@ -63,7 +64,7 @@ def share(size: Any, chunk: int) -> Any:
     return line, (first + np.int64(cuda.threadIdx.x), stop, np.int64(cuda.blockDim.x))
 
 
-def tree(sums: Array, tops: Array, t: int, lane: int) -> None:
+def tree(sums: Array, tops: Array, t: Int, lane: Int) -> None:
     """Add the sums of every group, and take the largest of its tops, into its first place."""
     cuda.syncthreads()
     half = np.int64(cuda.blockDim.x) // 2
@@ -75,12 +76,12 @@ def tree(sums: Array, tops: Array, t: int, lane: int) -> None:
         half //= 2
 
 
-def later(top: Any, place: int, other: Any, there: int) -> bool:
+def later(top: Any, place: Int, other: Any, there: Int) -> Any:
     """Tell whether the second of two (magnitude, index) comes first: it is larger, or as large at a lower index."""
     return other > top or (other == top and there < place)
 
 
-def first_of(tops: Array, places: Array, t: int, lane: int) -> None:
+def first_of(tops: Array, places: Array, t: Int, lane: Int) -> None:
     """Take the largest top of every group, and the lowest index that has it, into its first place."""
     cuda.syncthreads()
     half = np.int64(cuda.blockDim.x) // 2
@@ -92,7 +93,7 @@ def first_of(tops: Array, places: Array, t: int, lane: int) -> None:
         half //= 2
 
 
-def total(sums: Array, value: Any, t: int) -> Any:
+def total(sums: Array, value: Any, t: Int) -> Any:
     """Return the sum of `value` over a block of one group, to all of its threads."""
     cuda.syncthreads()
     sums[t] = value

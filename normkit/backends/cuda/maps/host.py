@@ -39,7 +39,8 @@ def downloaded(run: Run, x: Batch) -> NDArray[Any]:
 
 def floats(run: Run, numbers: Device, count: int) -> NDArray[np.float64]:
     """Return the first numbers of a flat device array."""
-    return downloaded(run, rows(numbers, count))[0]
+    host: NDArray[np.float64] = downloaded(run, rows(numbers, count))[0]
+    return host
 
 
 def uploaded(run: Run, host: NDArray[Any], out: Batch) -> None:

@@ -122,10 +122,10 @@ class _Task:
         partial, peaks = run.floats(x.count * cut.count), run.integers(x.count * cut.count)
         width = 1 if x.across else run.width(cut.count)
         for phase in (0, 1):
-            shared = (*ends, cut.chunk, *sizes, gain, writes and phase == 0, phase, made.e, left, cut.strides)
-            run.launch(self.kernels.chunks, cut.grid, *shared, partial, peaks, width=cut.width)
-            shared = (partial, peaks, cut.strides, cut.count, x.length, *sizes, phase, made.s, made.e, left, values)
-            run.launch(self.kernels.settle, run.blocks(x.count, width), *shared, width=width)
+            each = (*ends, cut.chunk, *sizes, gain, writes and phase == 0, phase, made.e, left, cut.strides)
+            run.launch(self.kernels.chunks, cut.grid, *each, partial, peaks, width=cut.width)
+            whole = (partial, peaks, cut.strides, cut.count, x.length, *sizes, phase, made.s, made.e, left, values)
+            run.launch(self.kernels.settle, run.blocks(x.count, width), *whole, width=width)
         return made
 
     def spread(self, coefficients: Device, measured: Measured) -> None:

@@ -20,10 +20,11 @@ from normkit.backends.cuda.maps.loops.bindings import (
 from normkit.backends.cuda.maps.scalars import kernel
 
 Array = Any
+Int = Any  # in the simulator of NumPy's types
 
 
 @kernel
-def pair(x: Array, at: Any, size: Any, atoms: Array, count: int, pairings: Array) -> None:
+def pair(x: Array, at: Any, size: Any, atoms: Array, count: Int, pairings: Array) -> None:
     """Pair a line with an atom, a block for each of the two: atoms (count, length) in one row."""
     sums = cuda.shared.array(THREADS, np.float64)
     t, task, length = np.int64(cuda.threadIdx.x), np.int64(cuda.blockIdx.x), size[2] * size[3]
@@ -39,7 +40,7 @@ def pair(x: Array, at: Any, size: Any, atoms: Array, count: int, pairings: Array
 
 
 @kernel
-def choose(pairings: Array, count: int, lines: int, times: float, best: Array, values: Array) -> None:
+def choose(pairings: Array, count: Int, lines: Int, times: float, best: Array, values: Array) -> None:
     """Take the first pairing of every line that is largest in size; NaN counts as largest."""
     line = np.int64(cuda.blockIdx.x) * THREADS + np.int64(cuda.threadIdx.x)
     if line >= lines:
@@ -59,7 +60,7 @@ def write(
     to: Any,
     size: Any,
     atoms: Array,
-    count: int,
+    count: Int,
     pairings: Array,
     best: Array,
     gain: Array,

@@ -6,25 +6,88 @@ from typing import Any
 
 import numpy as np
 
+from normkit.backends.cpu.loops.bindings import (
+    COUNT,
+    DEGREE,
+    LINEAR,
+    WEIGHTED,
+    body,
+    entry,
+    head,
+    root_term,
+    rule,
+    slope,
+    stat,
+    tail,
+)
+from normkit.backends.cuda.maps.blocks import (
+    fetch,
+    first_of,
+    index_of,
+    later,
+    line_start,
+    order_of,
+    place_of,
+    share,
+    total,
+    tree,
+)
+from normkit.backends.cuda.maps.formats import alone as high
+from normkit.backends.cuda.maps.formats import alone as low
+from normkit.backends.cuda.maps.formats import bits_float64 as bits
+from normkit.backends.cuda.maps.formats import first as join
+from normkit.backends.cuda.maps.formats import narrow_float64 as narrow
+from normkit.backends.cuda.maps.formats import raw_float64 as raw_of
+from normkit.backends.cuda.maps.formats import wide_float64 as wide
+
 __all__ = [
-    *("CONSTANT", "COUNT", "DEGREE", "INFINITE", "JUMPS", "KIND", "LINEAR", "MASS", "PAIRED", "SAFE", "SATURATES"),
-    *(
-        "SLOTS",
-        "SPILLS",
-        "THREADS",
-        "TILE",
-        "WEIGHTED",
-        "Real",
-        "bits",
-        "body",
-        "entry",
-        "fetch",
-        "first_of",
-        "head",
-        "high",
-    ),
-    *("index_of", "join", "later", "line_start", "low", "narrow", "order_of", "place_of", "post", "raw_of", "region"),
-    *("root_term", "root_value", "rule", "share", "slope", "spill", "stat", "tail", "total", "tree", "value", "wide"),
+    "CONSTANT",
+    "COUNT",
+    "DEGREE",
+    "INFINITE",
+    "JUMPS",
+    "KIND",
+    "LINEAR",
+    "MASS",
+    "PAIRED",
+    "SAFE",
+    "SATURATES",
+    "SLOTS",
+    "SPILLS",
+    "THREADS",
+    "TILE",
+    "WEIGHTED",
+    "Real",
+    "bits",
+    "body",
+    "entry",
+    "fetch",
+    "first_of",
+    "head",
+    "high",
+    "index_of",
+    "join",
+    "later",
+    "line_start",
+    "low",
+    "narrow",
+    "order_of",
+    "place_of",
+    "post",
+    "raw_of",
+    "region",
+    "root_term",
+    "root_value",
+    "rule",
+    "share",
+    "slope",
+    "spill",
+    "stat",
+    "tail",
+    "total",
+    "tree",
+    "value",
+    "wide",
 ]
 
 Real: Any = np.float64
@@ -54,7 +117,7 @@ def post(s: float, m: float, n: float) -> float:
     return s
 
 
-def region(k: int) -> int:
+def region(k: Any) -> Any:
     """Return where stat k is summed: 0 head, 1 tail, 2 all."""
     return 0
 

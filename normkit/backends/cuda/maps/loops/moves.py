@@ -26,10 +26,11 @@ from normkit.backends.cuda.maps.loops.bindings import (
 from normkit.backends.cuda.maps.scalars import exponent, kernel, scalar, scaled
 
 Array = Any
+Int = Any  # in the simulator of NumPy's types
 
 
 @scalar
-def strided(k: int, sizes: Any, strides: Any) -> int:
+def strided(k: Int, sizes: Any, strides: Any) -> Any:
     """Return the place of entry k, in the order of the axes, of six axes."""
     place = k % sizes[5] * strides[5]
     k //= sizes[5]
@@ -43,7 +44,7 @@ def strided(k: int, sizes: Any, strides: Any) -> int:
 
 
 @kernel
-def gather(x: Array, start: int, sizes: Any, strides: Any, out: Array, count: int) -> None:
+def gather(x: Array, start: Int, sizes: Any, strides: Any, out: Array, count: Int) -> None:
     """Write the entries of six axes with any strides one after the other."""
     k = np.int64(cuda.blockIdx.x) * THREADS + np.int64(cuda.threadIdx.x)
     if k < count:
@@ -51,7 +52,7 @@ def gather(x: Array, start: int, sizes: Any, strides: Any, out: Array, count: in
 
 
 @kernel
-def scatter(x: Array, out: Array, start: int, sizes: Any, strides: Any, count: int) -> None:
+def scatter(x: Array, out: Array, start: Int, sizes: Any, strides: Any, count: Int) -> None:
     """Write entries that lie one after the other to six axes with any strides."""
     k = np.int64(cuda.blockIdx.x) * THREADS + np.int64(cuda.threadIdx.x)
     if k < count:
@@ -59,7 +60,7 @@ def scatter(x: Array, out: Array, start: int, sizes: Any, strides: Any, count: i
 
 
 @kernel
-def add(x: Array, at: Any, out: Array, to: Any, size: Any, chunk: int) -> None:
+def add(x: Array, at: Any, out: Array, to: Any, size: Any, chunk: Int) -> None:
     """Add lines to lines."""
     line, (k, stop, step) = share(size, chunk)
     base, target = line_start(line, size, at), line_start(line, size, to)
@@ -70,7 +71,7 @@ def add(x: Array, at: Any, out: Array, to: Any, size: Any, chunk: int) -> None:
 
 
 @kernel
-def weigh(x: Array, at: Any, out: Array, to: Any, size: Any, chunk: int, w: Array) -> None:
+def weigh(x: Array, at: Any, out: Array, to: Any, size: Any, chunk: Int, w: Array) -> None:
     """Write w times every line, entry by entry."""
     line, (k, stop, step) = share(size, chunk)
     base, target = line_start(line, size, at), line_start(line, size, to)
@@ -81,7 +82,7 @@ def weigh(x: Array, at: Any, out: Array, to: Any, size: Any, chunk: int, w: Arra
 
 
 @kernel
-def multiply(x: Array, at: Any, out: Array, to: Any, size: Any, chunk: int, gain: Array, times: float) -> None:
+def multiply(x: Array, at: Any, out: Array, to: Any, size: Any, chunk: Int, gain: Array, times: float) -> None:
     """Write times * gain * x, a number `gain` per line."""
     line, (k, stop, step) = share(size, chunk)
     base, target = line_start(line, size, at), line_start(line, size, to)
@@ -93,7 +94,7 @@ def multiply(x: Array, at: Any, out: Array, to: Any, size: Any, chunk: int, gain
 
 
 @kernel
-def take(x: Array, at: Any, size: Any, entries: Array, count: int, out: Array, to: Any, like: Any) -> None:
+def take(x: Array, at: Any, size: Any, entries: Array, count: Int, out: Array, to: Any, like: Any) -> None:
     """Write entry entries[k] of x to place k of a line, 0 where that is negative: `size` is of x, `like` of out."""
     task = np.int64(cuda.blockIdx.x) * THREADS + np.int64(cuda.threadIdx.x)
     line, k = task // count, task % count
@@ -143,7 +144,7 @@ def shrink(x: Array, at: Any, out: Array, to: Any, size: Any, e: Array) -> None:
 
 
 @kernel
-def grow(values: Array, e: Array, count: int) -> None:
+def grow(values: Array, e: Array, count: Int) -> None:
     """Multiply every value by its power of two."""
     k = np.int64(cuda.blockIdx.x) * THREADS + np.int64(cuda.threadIdx.x)
     if k < count:
@@ -151,7 +152,7 @@ def grow(values: Array, e: Array, count: int) -> None:
 
 
 @kernel
-def fill(out: Array, value: float, count: int) -> None:
+def fill(out: Array, value: float, count: Int) -> None:
     """Write one number everywhere."""
     k = np.int64(cuda.blockIdx.x) * THREADS + np.int64(cuda.threadIdx.x)
     if k < count:

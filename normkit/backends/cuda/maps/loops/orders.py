@@ -26,12 +26,13 @@ from normkit.backends.cuda.maps.loops.bindings import (
 from normkit.backends.cuda.maps.scalars import kernel, scalar
 
 Array = Any
+Int = Any  # in the simulator of NumPy's types
 
 LARGEST = 0x7FFFFFFFFFFFFFFF
 
 
 @kernel
-def list_keys(x: Array, at: Any, size: Any, padded: int, keys: Array, order: Array) -> None:
+def list_keys(x: Array, at: Any, size: Any, padded: Int, keys: Array, order: Array) -> None:
     """Write the key and the index of every entry, in the order of the item: keys and order (lines, padded)."""
     k = np.int64(cuda.blockIdx.x) * THREADS + np.int64(cuda.threadIdx.x)
     line, index = k // padded, k % padded
@@ -43,13 +44,13 @@ def list_keys(x: Array, at: Any, size: Any, padded: int, keys: Array, order: Arr
 
 
 @scalar
-def lowest(p: int, step: int) -> int:
+def lowest(p: Int, step: Int) -> Any:
     """Return the lower place of pair p of places that are `step`, a power of two, apart."""
     return ((p & ~(step - 1)) << 1) | (p & (step - 1))
 
 
 @scalar
-def swap(keys: Array, order: Array, low: int, high: int, rising: bool) -> None:
+def swap(keys: Array, order: Array, low: Int, high: Int, rising: bool) -> None:
     """Put two entries in order."""
     here, there = keys[low], keys[high]
     after = here > there or (here == there and order[low] > order[high])
@@ -60,7 +61,7 @@ def swap(keys: Array, order: Array, low: int, high: int, rising: bool) -> None:
 
 
 @kernel
-def within(keys: Array, order: Array, padded: int, tile: int, first: int, last: int) -> None:
+def within(keys: Array, order: Array, padded: Int, tile: Int, first: Int, last: Int) -> None:
     """Merge runs of `first`, ..., `last` entries as far as tiles reach, in shared memory; a block per tile."""
     shared_keys = cuda.shared.array(TILE, np.int64)
     shared_order = cuda.shared.array(TILE, np.int32)
@@ -89,7 +90,7 @@ def within(keys: Array, order: Array, padded: int, tile: int, first: int, last: 
 
 
 @kernel
-def between(keys: Array, order: Array, padded: int, run: int, step: int, pairs: int) -> None:
+def between(keys: Array, order: Array, padded: Int, run: Int, step: Int, pairs: Int) -> None:
     """Compare entries `step` apart, further than tiles reach, while runs of `run` entries are merged."""
     p = np.int64(cuda.blockIdx.x) * THREADS + np.int64(cuda.threadIdx.x)
     if p < pairs:
@@ -98,7 +99,7 @@ def between(keys: Array, order: Array, padded: int, run: int, step: int, pairs: 
 
 
 @kernel
-def list_magnitudes(keys: Array, padded: int, length: int, lines: int, out: Array) -> None:
+def list_magnitudes(keys: Array, padded: Int, length: Int, lines: Int, out: Array) -> None:
     """Write the sorted magnitudes as float64, without the padding."""
     k = np.int64(cuda.blockIdx.x) * THREADS + np.int64(cuda.threadIdx.x)
     if k < lines * length:
@@ -113,7 +114,7 @@ def place(
     out: Array,
     to: Any,
     size: Any,
-    padded: int,
+    padded: Int,
     order: Array,
     found: Array,
     gain: Array,

@@ -32,10 +32,11 @@ from normkit.backends.cuda.maps.loops.bindings import (
 from normkit.backends.cuda.maps.scalars import exponent, kernel, scalar, scaled
 
 Array = Any
+Int = Any  # in the simulator of NumPy's types
 
 
 @scalar
-def highest(x: Array, base: int, size: Any, at: Any, part: Any) -> Any:
+def highest(x: Array, base: Int, size: Any, at: Any, part: Any) -> Any:
     """Return the largest bits of the entries k, k + step, ... below `stop`, and their lowest index."""
     k, stop, step = part
     top, place = np.int64(-1), np.int64(0)
@@ -62,7 +63,7 @@ def highest(x: Array, base: int, size: Any, at: Any, part: Any) -> Any:
 
 
 @kernel
-def chunks(x: Array, at: Any, size: Any, chunk: int, strides: Any, tops: Array, places: Array) -> None:
+def chunks(x: Array, at: Any, size: Any, chunk: Int, strides: Any, tops: Array, places: Array) -> None:
     """Look through one chunk of one line per group of threads."""
     shared_tops = cuda.shared.array(THREADS, np.int64)
     shared_places = cuda.shared.array(THREADS, np.int64)
@@ -82,7 +83,7 @@ def settle(
     tops: Array,
     places: Array,
     strides: Any,
-    count: int,
+    count: Int,
     m: float,
     n: float,
     times: float,
@@ -123,7 +124,7 @@ def settle(
 
 
 @scalar
-def entry_of(top: int, gain: float, m: float, n: float) -> Any:
+def entry_of(top: Int, gain: float, m: float, n: float) -> Any:
     """Return gain * slope at the largest entry, 0 where it is zero or not finite."""
     if top == 0 or top >= INFINITE or gain == 0.0:
         return np.float64(0.0)
@@ -139,7 +140,7 @@ def mark(
     out: Array,
     to: Any,
     size: Any,
-    chunk: int,
+    chunk: Int,
     m: float,
     n: float,
     times: float,

@@ -37,32 +37,33 @@ from normkit.backends.cuda.maps.loops.bindings import (
 from normkit.backends.cuda.maps.scalars import exponent, kernel, scalar, scaled
 
 Array = Any
+Int = Any  # in the simulator of NumPy's types
 
 SHARED = 5
 LARGEST = 0x7FFFFFFFFFFFFFFF
 
 
 @scalar
-def magnitude(keys: Array, place: int, e: int) -> Any:
+def magnitude(keys: Array, place: Int, e: Int) -> Any:
     """Return the magnitude of a sorted entry over 2**e."""
     return scaled(np.float64(wide(raw_of(LARGEST ^ keys[np.uint64(place)]))), -e)
 
 
 @scalar
-def line_exponent(keys: Array, start: int) -> Any:
+def line_exponent(keys: Array, start: Int) -> Any:
     """Return e of a line, from its first entry; 0 where it is not finite."""
     top = LARGEST ^ keys[start]
     return np.int64(0) if top >= INFINITE else exponent(np.float64(wide(raw_of(top))))
 
 
 @scalar
-def weight(w: Array, i: int) -> Any:
+def weight(w: Array, i: Int) -> Any:
     """Return the weight of rank i + 1; 0 in a norm without weights."""
     return w[np.uint64(i)] if WEIGHTED else np.float64(0.0)
 
 
 @scalar
-def term(k: int, keys: Array, start: int, i: int, e: int, w: Array, top: float, m: float, n: float) -> Any:
+def term(k: Int, keys: Array, start: Int, i: Int, e: Int, w: Array, top: float, m: float, n: float) -> Any:
     """Return what rank i + 1 adds to stat k, or to the sum of weights if k is COUNT."""
     if k == COUNT:
         return weight(w, i)
@@ -70,7 +71,7 @@ def term(k: int, keys: Array, start: int, i: int, e: int, w: Array, top: float, 
 
 
 @kernel
-def scan(keys: Array, padded: int, length: int, w: Array, m: float, n: float, sums: Array) -> None:
+def scan(keys: Array, padded: Int, length: Int, w: Array, m: float, n: float, sums: Array) -> None:
     """Write the running sums of stat k of a line for all lengths of the head; a block per line and k.
 
     sums (k, line, length + 1): entry j of a stat of the tail is its sum when the head has j entries, added from the
@@ -82,7 +83,8 @@ def scan(keys: Array, padded: int, length: int, w: Array, m: float, n: float, su
     lines = np.int64(cuda.gridDim.x) // (COUNT + 1)
     start, into = line * padded, (k * lines + line) * (length + 1)
     e = line_exponent(keys, start)
-    top, behind, carry = magnitude(keys, start, e), region(k) == 1 and k < COUNT, np.float64(0.0)
+    top, carry = magnitude(keys, start, e), np.float64(0.0)
+    behind = k < COUNT and region(k) == 1
     if t == 0:
         sums[into + (length if behind else np.int64(0))] = np.float64(0.0)
     for first in range(0, length, THREADS):
@@ -104,7 +106,7 @@ def scan(keys: Array, padded: int, length: int, w: Array, m: float, n: float, su
 
 @kernel
 def split(
-    keys: Array, padded: int, length: int, low: int, high: int, m: float, n: float, sums: Array, heads: Array
+    keys: Array, padded: Int, length: Int, low: Int, high: Int, m: float, n: float, sums: Array, heads: Array
 ) -> None:
     """Find the length of the head of every line, a block each, from its running sums."""
     scores = cuda.shared.array(THREADS, np.float64)
@@ -139,9 +141,9 @@ def split(
 @kernel
 def settle(
     keys: Array,
-    padded: int,
-    length: int,
-    fixed: int,
+    padded: Int,
+    length: Int,
+    fixed: Int,
     w: Array,
     m: float,
     n: float,
@@ -187,7 +189,7 @@ def scatter(
     out: Array,
     to: Any,
     size: Any,
-    padded: int,
+    padded: Int,
     keys: Array,
     order: Array,
     w: Array,

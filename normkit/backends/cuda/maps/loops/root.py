@@ -37,6 +37,7 @@ from normkit.backends.cuda.maps.loops.bindings import (
 from normkit.backends.cuda.maps.scalars import exponent, kernel, scalar, scaled
 
 Array = Any
+Int = Any  # in the simulator of NumPy's types
 
 EQUATION, RATE, BODY, SUM, COUNTED, ARGUMENT = 0, 1, 2, 3, 4, 5
 RECORD = 8
@@ -45,14 +46,14 @@ NEWTON_STEPS = 12
 
 
 @scalar
-def argument(raw: Any, e: int, kappa: float, limit: float) -> Any:
+def argument(raw: Any, e: Int, kappa: float, limit: float) -> Any:
     """Return kappa * abs(entry) / 2**e, which rounding may not take above the limit."""
     r = kappa * scaled(abs(np.float64(wide(raw))), -e)
     return limit if r > limit else r
 
 
 @scalar
-def level(which: int, kappa: float, line: Any, sums: Array, t: int) -> Any:
+def level(which: Int, kappa: float, line: Any, sums: Array, t: Int) -> Any:
     """Return the sum of one of the scalars over the nonzero entries of a line, to the whole block."""
     x, base, size, at, e, limit, m, n = line
     s, k = np.float64(0.0), t
@@ -71,7 +72,7 @@ def above(kappa: float) -> Any:
 
 
 @scalar
-def bracket(edge: float, line: Any, sums: Array, t: int) -> Any:
+def bracket(edge: float, line: Any, sums: Array, t: Int) -> Any:
     """Return low and high with the sum <= 1 at low and above at high, or high at the edge."""
     low = min(np.float64(1.0), 0.5 * edge)
     high = low
@@ -89,7 +90,7 @@ def bracket(edge: float, line: Any, sums: Array, t: int) -> Any:
 
 
 @scalar
-def newton(low: float, high: float, line: Any, sums: Array, t: int) -> Any:
+def newton(low: float, high: float, line: Any, sums: Array, t: Int) -> Any:
     """Return a narrower bracket, and the guess in it, after a few steps of Newton's method."""
     guess = low
     for _ in range(NEWTON_STEPS):
@@ -108,7 +109,7 @@ def newton(low: float, high: float, line: Any, sums: Array, t: int) -> Any:
 
 
 @scalar
-def solved(edge: float, line: Any, sums: Array, t: int) -> Any:
+def solved(edge: float, line: Any, sums: Array, t: Int) -> Any:
     """Return the largest kappa <= edge at which the sum is <= 1: a bracket, Newton in it, then bisection."""
     low, high = bracket(edge, line, sums, t)
     low, high, guess = newton(low, high, line, sums, t)

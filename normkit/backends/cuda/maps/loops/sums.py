@@ -41,6 +41,7 @@ from normkit.backends.cuda.maps.loops.bindings import (
 from normkit.backends.cuda.maps.scalars import exponent, kernel, scalar, scaled, two
 
 Array = Any
+Int = Any  # in the simulator of NumPy's types
 
 
 @scalar
@@ -63,7 +64,7 @@ def word_top(word: Any) -> Any:
 
 
 @scalar
-def measured(x: Array, base: int, size: Any, at: Any, part: Any, adds: bool, f: Any, g: Any, m: Any, n: Any) -> Any:
+def measured(x: Array, base: Int, size: Any, at: Any, part: Any, adds: bool, f: Any, g: Any, m: Any, n: Any) -> Any:
     """Return the sum of the bodies if `adds`, and the largest bits, of the words k, k + step, ... below `stop`."""
     k, stop, step = part
     s, top = np.float64(0.0), np.int64(0)
@@ -87,19 +88,19 @@ def measured(x: Array, base: int, size: Any, at: Any, part: Any, adds: bool, f: 
 
 
 @scalar
-def harmless(s: Any, top: int, count: int) -> bool:
+def harmless(s: Any, top: Int, count: Int) -> bool:
     """Tell whether a plain sum is as good as a scaled one, or the line needs none: it is zero, or not finite."""
     return top == 0 or top >= INFINITE or (DEGREE > 0 and SAFE[0] * count < s < SAFE[1])
 
 
 @scalar
-def top_exponent(top: int) -> Any:
+def top_exponent(top: Int) -> Any:
     """Return e with the magnitude of these bits in [2**(e-1), 2**e)."""
     return exponent(np.float64(wide(raw_of(top))))
 
 
 @scalar
-def settled(s: Any, e: int, top: int) -> Any:
+def settled(s: Any, e: Int, top: Int) -> Any:
     """Return (s, e) of a line: s is 0 or NaN where the line is zero or not finite; else near 1 if it is homogeneous."""
     if top == 0:
         return np.float64(0.0), np.int64(0)
@@ -112,13 +113,13 @@ def settled(s: Any, e: int, top: int) -> Any:
 
 
 @scalar
-def value_of(s: Any, e: int, times: float, m: float, n: float) -> Any:
+def value_of(s: Any, e: Int, times: float, m: float, n: float) -> Any:
     """Return times * post(s) * 2**e, 0 for a zero line."""
     return np.float64(0.0) if s == 0.0 else times * scaled(post(s, m, n), e)
 
 
 @scalar
-def factors(s: Any, e: int, gain: float, m: Any, n: Any) -> Any:
+def factors(s: Any, e: Int, gain: float, m: Any, n: Any) -> Any:
     """Return what the map of a line needs: whether it is zero; its factor; f and g, product 2**-e; s; +, - and 0."""
     half = e // 2
     f, g, by, zero = two(-half), two(half - e), np.float64(gain), s == 0.0 or gain == 0.0
@@ -187,7 +188,7 @@ def lines(
     n: float,
     times: float,
     gain: Array,
-    writes: int,
+    writes: Int,
     s_out: Array,
     e_out: Array,
     values: Array,
@@ -228,13 +229,13 @@ def chunks(
     out: Array,
     to: Any,
     size: Any,
-    chunk: int,
+    chunk: Int,
     m: float,
     n: float,
     times: float,
     gain: Array,
-    writes: int,
-    phase: int,
+    writes: Int,
+    phase: Int,
     e: Array,
     left: Array,
     strides: Any,
@@ -272,12 +273,12 @@ def settle(
     partial: Array,
     peaks: Array,
     strides: Any,
-    count: int,
-    entries: int,
+    count: Int,
+    entries: Int,
     m: float,
     n: float,
     times: float,
-    phase: int,
+    phase: Int,
     s: Array,
     e: Array,
     left: Array,
@@ -321,7 +322,7 @@ def spread(
     out: Array,
     to: Any,
     size: Any,
-    chunk: int,
+    chunk: Int,
     m: float,
     n: float,
     times: float,
