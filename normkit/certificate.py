@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from normkit import blockwise
+from normkit import blockwise, device
 from normkit.arrays import as_array, batch, check_finite
 from normkit.codegen.plan import Missing, Product, Program
 from normkit.descent import dual_value, value
@@ -98,6 +98,8 @@ def certify(norm: Norm | str | Program, g: Any, t: Any, *, dual_norm: Any = None
     if (blocks := product(norm)) is not None:
         return _certify_blocks(blocks, g, t, dual_norm, backend)
     made = program(norm)
+    if device.on_device(g):
+        return _certify_on_device(made, g, t, dual_norm, backend)
     gradient, candidate = as_array(g, "the gradient"), as_array(t, "the candidate")
     if gradient.shape != candidate.shape:
         raise ShapeError(f"gradient and candidate differ in shape: {gradient.shape} and {candidate.shape}")
@@ -115,6 +117,18 @@ def certify(norm: Norm | str | Program, g: Any, t: Any, *, dual_norm: Any = None
     paired = np.array([_pairing(u, v) for u, v in zip(items.items, candidates.items, strict=True)])
     fields = [items.values(field) for field in bounds_of(paired, size, upper)]
     return Certificate(fields[0], fields[1], fields[2], fields[3], fields[4], kind)
+
+
+def _certify_on_device(made: Program, g: Any, t: Any, dual_norm: Any, backend: str) -> Certificate:
+    """Certify arrays in device memory where they are; a bound by decomposition brings the candidate to the CPU."""
+    items, candidates, paired = device.pairings(made, g, t, backend)
+    if isinstance(made.value, Missing):
+        return certify(made, device.to_host(g), device.to_host(t), dual_norm=dual_norm)
+    known = dual_value(made, items.items, backend=backend) if dual_norm is None else dual_norm
+    upper = np.asarray(known, dtype=np.float64).reshape(len(paired))
+    size = np.asarray(value(made, candidates.items, backend=backend)).reshape(len(paired))
+    fields = [items.values(field) for field in bounds_of(paired, size, upper)]
+    return Certificate(fields[0], fields[1], fields[2], fields[3], fields[4], "exact")
 
 
 def _certify_blocks(blocks: Product, g: Any, t: Any, dual_norm: Any, backend: str) -> Certificate:
@@ -154,6 +168,9 @@ def pairing(norm: Norm | str | Program, g: Any, x: Any) -> Any:
     if (blocks := product(norm)) is not None:
         return _pair_blocks(take(blocks, g, "the gradient"), take(blocks, x, "the array"))
     made = program(norm)
+    if device.on_device(g):
+        found, _, paired = device.pairings(made, g, x)
+        return found.values(paired)
     items, others = (batch(as_array(array), made.shape, made.spec) for array in (g, x))
     if items.items.shape != others.items.shape or items.leading != others.leading:
         raise ShapeError(f"the arrays of a pairing differ in shape: {np.shape(g)} and {np.shape(x)}")

@@ -17,6 +17,7 @@ from normkit.codegen.plan import Plan, Program
 from normkit.errors import BackendError, DTypeError, ShapeError
 from normkit.programs import required
 
+to_host = interop.to_host
 Floats = NDArray[np.float64]
 NAMES = ("auto", CUDA.name)
 """Back ends that take arrays in device memory."""
@@ -96,6 +97,32 @@ def dualize(
         interop.copy(out, result)
         result = out
     return Dualized(result, items, numbers)
+
+
+def pairings(made: Program, g: Any, t: Any, backend: str = "auto") -> tuple[Batch, Batch, Floats]:
+    """Return two arrays as items, and <g, t> of each in float64.
+
+    Raises
+    ------
+    BackendError
+        If no GPU can be used, another back end is asked for, or the arrays are on two devices.
+    ShapeError, DTypeError
+        If the arrays do not fit the norm or each other.
+    """
+    _check(backend, "the gradient")
+    items, view = _items(g, made, "the gradient")
+    if not on_device(t):
+        raise BackendError("the gradient is in the memory of a GPU and the candidate is not: move one of them")
+    candidates, other = _items(t, made, "the candidate")
+    if items.items.shape != candidates.items.shape or items.leading != candidates.leading:
+        raise ShapeError(f"gradient and candidate differ in shape: {tuple(g.shape)} and {tuple(t.shape)}")
+    if view.dtype != other.dtype:
+        raise DTypeError(f"gradient and candidate differ in dtype: {view.dtype} and {other.dtype}")
+    if view.device != other.device:
+        raise BackendError(f"gradient and candidate are on GPUs {view.device} and {other.device}: move one of them")
+    from normkit.backends.cuda.device_kernel import paired
+
+    return items, candidates, paired(view, other)
 
 
 def _check(backend: str, what: str) -> None:

@@ -90,6 +90,25 @@ def mistakes() -> None:
     refused(DTypeError, "has dtype int64", lambda: nk.dualize("max", cuda.to_device(np.arange(6).reshape(2, 3))))
 
 
+def certificates() -> None:
+    """Proofs of arrays where they are: as on the CPU, also of a wrong candidate, and in half precision."""
+    d = cuda.to_device(G)
+    for spec in ("rows(linf, l2)", "max"):
+        t = nk.dualize(spec, d)
+        made, expected = nk.certify(spec, d, t), nk.certify(spec, G, t.copy_to_host())
+        assert made.holds(1e-12) and made.kind == "exact"
+        for name in ("pairing", "norm", "lower", "upper"):
+            np.testing.assert_allclose(getattr(made, name), getattr(expected, name), rtol=1e-13, err_msg=name)
+        assert not nk.certify(spec, d, cuda.to_device(G)).holds(1e-3)
+    long = RNG.standard_normal((3, 1, 1)) * np.ones((3, 2, 700))
+    proof = nk.certify("max", cuda.to_device(long), cuda.to_device(long))
+    np.testing.assert_allclose(proof.pairing, np.sum(long * long, axis=(1, 2)), rtol=1e-13)
+    turned = cuda.to_device(np.asfortranarray(G[0]))
+    np.testing.assert_allclose(nk.certify("max", cuda.to_device(G[0]), turned).pairing, np.sum(G[0] * G[0]), rtol=1e-13)
+    refused(BackendError, "and the candidate is not", lambda: nk.certify("max", d, G))
+    refused(ShapeError, "differ in shape", lambda: nk.certify("max", d, cuda.to_device(G[0])))
+
+
 def hosted() -> None:
     """NumPy arrays go there and back where the back end is asked for; otherwise they stay."""
     np.testing.assert_allclose(nk.dualize("rows(linf, l2)", G, backend="cuda"), nk.dualize("rows(linf, l2)", G))

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, lru_cache
-from types import SimpleNamespace
 from typing import Any, cast
 
 import numpy as np
@@ -17,7 +16,8 @@ from normkit.backends.cuda.interop import LEGACY, View
 from normkit.backends.cuda.maps.batch import batch
 from normkit.backends.cuda.maps.kernel import CUDAKernel
 from normkit.backends.cuda.maps.moves import scaled
-from normkit.backends.cuda.maps.run import Arena, Run
+from normkit.backends.cuda.maps.pairing import pairing
+from normkit.backends.cuda.maps.run import Arena, Run, Sizes
 from normkit.codegen.plan import Plan
 
 Floats = NDArray[np.float64]
@@ -46,12 +46,18 @@ class DeviceKernel:
             scaled(run, items, run.upload(factors), 1.0, items)
 
 
+def paired(x: View, y: View) -> Floats:
+    """Return <x, y> of every item in float64."""
+    with queue(x.device, x.stream) as stream:
+        run, values = Run(Sizes(), Arena(), stream), cuda.device_array(max(1, x.shape[0]), np.float64)[: x.shape[0]]
+        pairing(run, batch(x.numba(), x.dtype), batch(y.numba(), y.dtype), values)
+        return _numbers(values, stream)
+
+
 @lru_cache(maxsize=1024)
 def device_kernel(plan: Plan, dtype: str, accuracy: float | None = None) -> DeviceKernel:
     """Return the kernel of a plan for a dtype by its name; its loops are compiled at their first call."""
-    # Kernels ask a dtype for its name: bfloat16 needs no package that knows more of it.
-    named = SimpleNamespace(name="bfloat16") if dtype == "bfloat16" else np.dtype(dtype)
-    return DeviceKernel(CUDAKernel(plan, cast(Any, named), accuracy))
+    return DeviceKernel(CUDAKernel(plan, dtype, accuracy))
 
 
 @contextmanager
