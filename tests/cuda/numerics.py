@@ -15,12 +15,12 @@ from normkit.backends.cuda.polar import polar
 from normkit.polar.schedule import Schedule
 from tests.cuda.host_arrays import matrix, view
 
-SHAPES = ((64, 256), (128, 128), (96, 258))
+SHAPES = ((48, 192), (96, 96))
 KINDS = ("gaussian", "flat", "1/k", "decay to 1e-2", "decay to 1e-4", "half zero", "rank 1 + 1e-2")
 PLANS = {
     "float16": ((1, 1, 1, 1, 1), (3, 2), (2, 3), (2, 2, 1), (5,)),
     "bfloat16": ((1, 1, 1, 1, 1), (2, 2, 1), (3, 2), (2, 3), (5,)),
-    "float32": ((1,) * 9, (3, 2, 2, 2), (3, 3, 3), (3, 6), (9,)),
+    "float32": ((1,) * 9, (3, 2, 2, 2), (3, 6), (9,)),
 }
 """The standard iteration first, then the default, then what was not chosen."""
 
@@ -60,10 +60,9 @@ def measured(storage: str, segments: tuple[int, ...]) -> list[Measured]:
 
 def table(storage: str) -> dict[tuple[int, ...], tuple[float, float]]:
     """For each plan the largest error over that of the standard iteration on the same input, and singular value."""
-    standard = measured(storage, PLANS[storage][0])
-    rows = {}
-    for segments in PLANS[storage]:
-        found = measured(storage, segments)
+    runs = {segments: measured(storage, segments) for segments in PLANS[storage]}
+    standard, rows = runs[PLANS[storage][0]], {}
+    for segments, found in runs.items():
         ratio = max(one.error / base.error for one, base in zip(found, standard, strict=True))
         rows[segments] = (ratio, max(one.top for one in found))
     return rows

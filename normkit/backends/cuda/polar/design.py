@@ -62,7 +62,7 @@ def attempts(m: int, n: int, given: str, accuracy: float | None) -> Iterator[tup
     ||G||_F / sqrt(m). Whether an attempt serves is known once it was made.
     """
     wanted = working(given, accuracy)
-    least = rank_tolerance((m, n), EPS[given]) / sqrt(min(m, n))
+    least = rank_tolerance((m, n), EPS[given]) / sqrt(max(1, min(m, n)))
     for storage in ("float16", "float32", "float64"):
         if wanted >= {"float16": COARSE, "float32": SINGLE}.get(storage, 0.0):
             yield _designed(SHARE * wanted, max(least, LEAST[storage]), storage), storage
