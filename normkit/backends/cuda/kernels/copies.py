@@ -10,10 +10,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-from numba import float64, int64
-
-from normkit.backends.cuda.compat import cuda
-from normkit.backends.cuda.kernels.entries import reader, writer
+from normkit.backends.cuda.kernels.entries import cuda, float64, int64, reader, writer
 
 
 @cache

@@ -5,10 +5,17 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
+import numba
 import numpy as np
-from numba import float64, uint16, uint32
 
-from normkit.backends.cuda.compat import cuda
+from normkit.backends.cuda import compat
+
+# numba and its simulator give these names what kernels need; what they say of their types is not that
+cuda: Any = compat.cuda
+float64: Any = numba.float64
+int64: Any = numba.int64
+uint16: Any = numba.uint16
+uint32: Any = numba.uint32
 
 STORED = {"float16": "float16", "bfloat16": "uint16", "float32": "float32", "float64": "float64"}
 """The dtype of arrays that hold a type."""

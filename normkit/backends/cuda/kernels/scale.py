@@ -14,10 +14,7 @@ import math
 from functools import cache
 from typing import Any
 
-from numba import float64, int64
-
-from normkit.backends.cuda.compat import cuda
-from normkit.backends.cuda.kernels.entries import reader
+from normkit.backends.cuda.kernels.entries import cuda, float64, int64, reader
 
 
 @cache

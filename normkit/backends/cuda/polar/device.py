@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from functools import cache
 from typing import Any, Protocol
 
@@ -26,6 +27,9 @@ class Device(Protocol):
     @property
     def providers(self) -> Mapping[str, Provider]:
         """Who carries out operations, by name."""
+
+    def current(self) -> AbstractContextManager[None]:
+        """Make it the device that libraries work on, for a while."""
 
     def workspace(self, nbytes: int, stream: int, like: Any) -> tuple[int, Any]:
         """Return the address of so many bytes, and what keeps them.
@@ -55,6 +59,10 @@ class HostDevice:
 
     def __init__(self) -> None:
         self.providers: Mapping[str, Provider] = {"numpy": Host()}
+
+    def current(self) -> AbstractContextManager[None]:
+        """Do nothing."""
+        return nullcontext()
 
     def workspace(self, nbytes: int, stream: int, like: Any) -> tuple[int, Any]:
         """Return new memory: all of it NaN, so that a matrix that is read before it is written shows."""

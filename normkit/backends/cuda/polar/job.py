@@ -129,11 +129,15 @@ class Job:
         plan = self.plan(schedule, storage, segments, top, checked)
         if 0 in plan.shape:
             return Info(plan, schedule, {}, top, 0.0 if checked else None, True, None, (self.device, self.stream, None))
+        with self.device.current():
+            return self._carried_out(plan, schedule, accuracy, graph, top)
+
+    def _carried_out(self, plan: Plan, schedule: Schedule, accuracy: float | None, graph: bool, top: float) -> Info:
         address, room = self.device.workspace(plan.nbytes, self.stream, self.owner)
         places, bound = Places(plan, address, self.outside), self.bound(plan, address, graph)
         for call in bound.before:
             call(self.stream)
-        error = self.error(plan, places) if checked else None
+        error = None if accuracy is None else self.error(plan, places)
         reached = error is None or accuracy is None or error <= accuracy
         for call in bound.after if reached else ():
             call(self.stream)
