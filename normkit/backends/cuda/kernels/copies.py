@@ -10,7 +10,8 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-from normkit.backends.cuda.kernels.entries import cuda, float64, int64, reader, writer
+from normkit.backends.cuda.kernels.entries import float64, int64, reader, writer
+from normkit.backends.cuda.language import cuda
 
 
 @cache

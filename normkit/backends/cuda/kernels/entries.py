@@ -8,30 +8,26 @@ from typing import Any
 import numba
 import numpy as np
 
-from normkit.backends.cuda import compat
+from normkit.backends.cuda.language import device, uint16, uint32
 
-# numba and its simulator give these names what kernels need; what they say of their types is not that
-cuda: Any = compat.cuda
 float64: Any = numba.float64
 int64: Any = numba.int64
-uint16: Any = numba.uint16
-uint32: Any = numba.uint32
 
 STORED = {"float16": "float16", "bfloat16": "uint16", "float32": "float32", "float64": "float64"}
 """The dtype of arrays that hold a type."""
 
 
-@cuda.jit(device=True)
+@device
 def _number(entry: Any) -> Any:
     return float64(entry)
 
 
-@cuda.jit(device=True)
+@device
 def _number_of_bits(bits: Any) -> Any:
     return float64(uint32(uint32(bits) << uint32(16)).view(np.float32))
 
 
-@cuda.jit(device=True)
+@device
 def _bits(value: Any) -> Any:
     bits = np.float32(value).view(np.uint32)
     if value != value:
@@ -51,7 +47,7 @@ def writer(dtype: str) -> Any:
         return _bits
     kind = np.dtype(dtype).type
 
-    @cuda.jit(device=True)
+    @device
     def entry(value: Any) -> Any:
         return kind(value)
 

@@ -14,7 +14,8 @@ import math
 from functools import cache
 from typing import Any
 
-from normkit.backends.cuda.kernels.entries import cuda, float64, int64, reader
+from normkit.backends.cuda.kernels.entries import float64, int64, reader
+from normkit.backends.cuda.language import cuda
 
 
 @cache
