@@ -298,7 +298,7 @@ def _nuclear_upper(G: _Scaled, T: _Scaled) -> float:
     columns = [np.sqrt(np.einsum("ij,ij->j", part, part)) for part in G.strips()]
     found = [math.fsum(G.norms), math.fsum(np.concatenate(columns))]
     with np.errstate(over="ignore", invalid="ignore"):
-        L, order = _factor(_product(G, T))
+        L, order = pivoted_factor(_product(G, T))
         if L.shape[1] and np.max(np.abs(L)) <= LARGEST:
             found.append(_factored(G, L, order))
     return min(x for x in found if math.isfinite(x)) * (1 + gamma(G.roundings + len(L) + 16))
@@ -312,7 +312,7 @@ def _product(G: _Scaled, T: _Scaled) -> Array:
     return total
 
 
-def _factor(product: Array) -> tuple[Array, NDArray[np.intp]]:
+def pivoted_factor(product: Array) -> tuple[Array, NDArray[np.intp]]:
     """Return L (m, r) with L L' near the symmetric part of a product, its rows in the order of the pivots.
 
     The skew part, 0 for the polar factor, tells how large the error of T is: a shift keeps pivots out of it, and

@@ -134,7 +134,7 @@ def signature(kinds: tuple[str, ...]) -> tuple[Any, ...]:
 @lru_cache(256)
 def compiled(kernel: Callable[..., Any], kinds: tuple[str, ...], capability: tuple[int, int]) -> Any:
     """Return a kernel as cuda.core launches it: PTX, which the driver makes machine code of."""
-    from normkit.backends.cuda.compat import cuda
+    from normkit.backends.cuda.language import cuda
 
     text, _ = cuda.compile_ptx(kernel, signature(kinds), cc=capability, device=False)
     found = re.search(r"\.visible \.entry ([^\s(]+)", text)

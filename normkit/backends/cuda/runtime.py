@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 
 from normkit.backends.cuda.blaslt import SCRATCH
 from normkit.backends.cuda.launching import ArrayLauncher, core, driver, stream
-from normkit.backends.cuda.polar.memory import Place, nbytes
+from normkit.backends.cuda.polar.memory import Place
 from normkit.backends.cuda.polar.providers import Call, Provider
 from normkit.backends.cuda.polar.providers.cublas import CuBLASLt
+from normkit.backends.cuda.polar.providers.launches import flat
 from normkit.backends.cuda.polar.providers.own import Own
 from normkit.backends.cuda.polar.providers.products import Products, kernels
 from normkit.backends.cuda.polar.providers.torch_products import TorchProducts
@@ -103,18 +104,20 @@ class GPU:
         return _Graph(calls)
 
     def fetch(self, place: Place, handle: int) -> NDArray[np.float64]:
-        """Return the entries at a place, once the stream has come so far."""
+        """Return the entries at a place, once the stream has come so far; strides may be negative."""
+        array, start = flat(place)
         kind = np.dtype("uint16" if place.dtype == "bfloat16" else place.dtype)
-        host = np.empty(nbytes(place) // kind.itemsize, kind)
+        host = np.empty(array.length, kind)
         with self.current():
-            driver("cuMemcpyDtoHAsync", host.ctypes.data, place.address, host.nbytes, handle)
+            driver("cuMemcpyDtoHAsync", host.ctypes.data, array.address, host.nbytes, handle)
             driver("cuStreamSynchronize", handle)
         steps = [kind.itemsize * each for each in place.strides]
-        return widen(np.lib.stride_tricks.as_strided(host, place.shape, steps), place.dtype).astype(np.float64)
+        found = np.lib.stride_tricks.as_strided(host[start:], place.shape, steps)
+        return widen(found, place.dtype).astype(np.float64)
 
     def put(self, values: NDArray[Any], place: Place, handle: int) -> None:
-        """Copy values to a place whose type they have; what lies between its rows is overwritten."""
-        host = np.zeros(nbytes(place) // values.itemsize, values.dtype)
+        """Copy values to a place of the workspace, whose type they have; what lies between its rows is overwritten."""
+        host = np.zeros(flat(place)[0].length, values.dtype)
         steps = [values.itemsize * each for each in place.strides]
         np.lib.stride_tricks.as_strided(host, place.shape, steps)[...] = values
         with self.current():

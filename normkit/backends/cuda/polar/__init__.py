@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from normkit.backends.cuda.polar.job import Info
+from normkit.backends.cuda.polar.info import Info
 from normkit.backends.cuda.polar.run import polar
 
 __all__ = ["Info", "polar"]

@@ -16,7 +16,7 @@ from normkit.backends.cuda.polar.segments import check_segments
 
 Row = Sequence[float]
 PARTS = 264
-"""Sums over blocks of entries of a matrix: two for each multiprocessor of the largest GPUs."""
+"""Sums over blocks of a matrix: two for each multiprocessor of the largest GPUs."""
 
 
 def lower(

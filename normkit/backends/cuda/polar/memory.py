@@ -8,7 +8,7 @@ from itertools import pairwise
 from math import prod
 from typing import Any, Protocol
 
-from normkit.backends.cuda.polar.ops import ITEMSIZE, Matrix
+from normkit.backends.cuda.polar.ops import Matrix
 from normkit.backends.cuda.polar.plan import Plan
 from normkit.errors import DTypeError, ShapeError
 
@@ -64,11 +64,6 @@ class Place:
         between, down, across = self.strides
         return (across == 1 or columns == 1) and down >= columns and (between == rows * down or batch == 1)
 
-    @property
-    def span(self) -> int:
-        """Entries from the first to the last, both counted."""
-        return 1 + sum((length - 1) * step for length, step in zip(self.shape, self.strides, strict=True))
-
 
 def at(view: View, what: str = "the matrix") -> Place:
     """Return where matrices (..., M, N) lie, all leading axes taken as one.
@@ -116,8 +111,3 @@ class Places:
         start, step = self._workspace + self._offsets[matrix.name], matrix.leading
         shape = (self.batch, matrix.rows, matrix.columns)
         return Place(start, shape, (matrix.rows * step, step, 1), matrix.dtype)
-
-
-def nbytes(place: Place) -> int:
-    """Return the bytes from the first entry of a place to the end of its last."""
-    return place.span * ITEMSIZE[place.dtype]
