@@ -1,4 +1,4 @@
-"""The polar core on a GPU: every provider against NumPy, over shapes, types, streams and graphs. Skipped without one."""
+"""The polar core on a GPU, skipped without one: providers against NumPy, over shapes, types, streams and graphs."""
 
 from __future__ import annotations
 

@@ -73,7 +73,8 @@ class LiftedPolar:
 
     def __call__(self, x: Batch, out: Batch, coefficients: Any, stream: Any) -> Any:
         """Write the factors to `out`; return a device array of the sums, float64, NaN for what is not finite."""
-        from normkit.backends.cuda.compat import SIMULATED, cuda
+        from normkit.backends.cuda.compat import SIMULATED
+        from normkit.backends.cuda.language import cuda
 
         number = HOST if SIMULATED else int(cuda.get_current_device().id)
         handle = getattr(stream, "handle", stream)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from normkit.backends.cuda.polar import design
-from normkit.backends.cuda.polar.job import Info, Job
+from normkit.backends.cuda.polar.info import Info
+from normkit.backends.cuda.polar.job import Job
 from normkit.backends.cuda.polar.memory import View
 from normkit.errors import ParameterError
 from normkit.polar.schedule import Schedule
