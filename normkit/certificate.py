@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from normkit import blockwise, device
+from normkit import blockwise, device, device_polar
 from normkit.arrays import as_array, batch, check_finite
 from normkit.codegen.plan import Missing, Product, Program
 from normkit.descent import dual_value, value
@@ -120,8 +120,15 @@ def certify(norm: Norm | str | Program, g: Any, t: Any, *, dual_norm: Any = None
 
 
 def _certify_on_device(made: Program, g: Any, t: Any, dual_norm: Any, backend: str) -> Certificate:
-    """Certify arrays in device memory where they are; a bound by decomposition brings the candidate to the CPU."""
+    """Certify arrays in device memory where they are; a bound by decomposition brings the candidate to the CPU.
+
+    Norms that are multiples of the spectral norm are bounded by products, without singular values.
+    """
     items, candidates, paired = device.pairings(made, g, t, backend)
+    proof = device_polar.proved(made, items, candidates) if dual_norm is None else None
+    if proof is not None:
+        bounds = [items.values(field) for field in bounds_of(*proof)]
+        return Certificate(bounds[0], bounds[1], bounds[2], bounds[3], bounds[4], "certified")
     if isinstance(made.value, Missing):
         return certify(made, device.to_host(g), device.to_host(t), dual_norm=dual_norm)
     known = dual_value(made, items.items, backend=backend) if dual_norm is None else dual_norm

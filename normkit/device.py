@@ -6,7 +6,7 @@ Nothing is copied but numbers, one for each item, and what the library of an arr
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,9 @@ from normkit.backends.cuda import CUDA, interop
 from normkit.codegen.plan import Plan, Program
 from normkit.errors import BackendError, DTypeError, ShapeError
 from normkit.programs import required
+
+if TYPE_CHECKING:
+    from normkit.backends.cuda.device_kernel import DeviceKernel
 
 to_host = interop.to_host
 Floats = NDArray[np.float64]
@@ -55,6 +58,7 @@ def dualize(
     nan_policy: NanPolicy = "raise",
     accuracy: float | None = None,
     lengths: Callable[[Floats], Floats] | None = None,
+    what: str = "the gradient",
 ) -> Dualized:
     """Return the dualize map of every item of g, times a length that the dual norms decide, in the type of g.
 
@@ -74,23 +78,44 @@ def dualize(
     ShapeError, DTypeError, NonFiniteError
         If g or `out` does not fit; nothing was written then.
     """
-    what = "the gradient"
+    plan = required(made.dual)
+
+    def run(x: interop.View, target: interop.View) -> Floats:
+        return _kernel(plan, x, accuracy).map(x, target)
+
+    return written(g, made, out, nan_policy, run, what, backend, lengths)
+
+
+def written(
+    g: Any,
+    made: Program,
+    out: Any,
+    nan_policy: NanPolicy,
+    run: Callable[[interop.View, interop.View], Floats],
+    what: str,
+    backend: str = "auto",
+    lengths: Callable[[Floats], Floats] | None = None,
+) -> Dualized:
+    """Return what `run` writes for the items of g, and the numbers that it returns, NaN for items that are not finite.
+
+    Parameters are those of `dualize`; ``run(x, target)`` gets the items of g and where the results go, apart from each
+    other.
+    """
     _check(backend, what)
     items, view = _items(g, made, what)
-    kernel = _kernel(required(made.dual), view, accuracy)
     if out is not None:
         _check_out(out, g, view)
     # A NaN is found when the map is written already: what must not be half written is written at the end.
     direct = out is not None and nan_policy == "propagate" and not interop.overlapping(interop.view(out, "out="), view)
     result = out if direct else interop.empty_like(g)
     target = interop.view(_flat(result, items), "out=")
-    numbers = kernel.map(view, target)
+    numbers = run(view, target)
     if nan_policy == "raise":
         check_finite(numbers, items, what, interop.to_host)
     bad = np.isnan(numbers)
     if lengths is not None or bad.any():
         factors = np.ones(len(numbers)) if lengths is None else lengths(numbers)
-        kernel.scale(target, np.where(bad, np.nan, factors))
+        _scale(target, np.where(bad, np.nan, factors))
     if not interop.asynchronous(g):
         _wait(view)
     if out is not None and not direct:
@@ -148,10 +173,16 @@ def _flat(result: Any, items: Batch) -> Any:
     return result.reshape(items.items.shape)
 
 
-def _kernel(plan: Plan, view: interop.View, accuracy: float | None) -> Any:
+def _kernel(plan: Plan, view: interop.View, accuracy: float | None) -> DeviceKernel:
     from normkit.backends.cuda.device_kernel import device_kernel
 
     return device_kernel(plan, view.dtype, accuracy)
+
+
+def _scale(view: interop.View, factors: Floats) -> None:
+    from normkit.backends.cuda.device_kernel import scale
+
+    scale(view, factors)
 
 
 def _wait(view: interop.View) -> None:

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from normkit import device_polar
 from normkit.arrays import Array, Batch, NanPolicy, as_array, batch, check_finite, check_policy, own_type, result_array
 from normkit.backends.precision import eps_of
-from normkit.errors import DTypeError, ParameterError, ShapeError
+from normkit.device import on_device
+from normkit.errors import BackendError, DTypeError, ParameterError, ShapeError
 from normkit.polar import core, planner
 from normkit.polar.given import Given, given
 from normkit.polar.task import NOTABLE, Outcome, Task, task
@@ -60,6 +62,8 @@ def polar(
         ``sqrt(max(m, n)) * eps``, at most 1/32, if not given.
     precision : str, optional
         With ``steps`` or `schedule`: what products are made in, ``"bfloat16"``, ``"float32"`` or ``"float64"``.
+        For matrices in the memory of a GPU also ``"float16"``, which is the default there; these are divided by their
+        Frobenius norms first, others by a bound of the spectral norm.
     out : ndarray, optional
         Where to write; same shape and dtype as G. May overlap G.
     nan_policy : {"raise", "propagate"}
@@ -87,6 +91,9 @@ def polar(
     array([[ 1.,  0.],
            [ 0., -1.]])
     """
+    check_policy(nan_policy)
+    if on_device(G):
+        return device_polar.polar(G, accuracy, method, steps, schedule, rank_tol, precision, out, nan_policy)
     made = _run(G, accuracy, method, steps, schedule, rank_tol, precision, out, nan_policy, proved=False)
     return own_type(made.array, G)
 
@@ -178,6 +185,10 @@ def polar_report(
     """
     from normkit.polar.bounds import nuclear_bounds
 
+    if on_device(G):
+        raise BackendError(
+            "a report is made of matrices in CPU memory; on a GPU take polar(G), and certify('spectral', G, T)"
+        )
     start = perf_counter()
     made = _run(G, accuracy, method, steps, schedule, rank_tol, precision, out, "raise", proved=True)
     seconds = perf_counter() - start

@@ -67,6 +67,7 @@ FLOORS: dict[str, tuple[str, int]] = {
     "blockwise": ("bridge", 7),
     "programs": ("bridge", 7),
     "device": ("bridge", 7),
+    "device_polar": ("bridge", 7),
     "descent": ("bridge", 7),
     "orthogonalize": ("bridge", 8),
     "generation": ("bridge", 8),

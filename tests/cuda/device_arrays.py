@@ -13,7 +13,7 @@ from numba import cuda
 
 import normkit as nk
 from normkit.cli import main
-from normkit.errors import BackendError, DTypeError, NonFiniteError, NormkitError, ShapeError
+from normkit.errors import BackendError, DTypeError, NonFiniteError, NormkitError, ParameterError, ShapeError
 
 RNG = np.random.default_rng(7)
 G = RNG.standard_normal((2, 3, 4))
@@ -48,6 +48,46 @@ def updates() -> None:
         close(made, nk.dualize(spec, G))
         np.testing.assert_allclose(dual_norm, nk.dual_value(spec, G), rtol=1e-14)
         np.testing.assert_array_equal(d.copy_to_host(), G, err_msg="the gradient was written to")
+
+
+def orthogonal() -> None:
+    """Polar factors by plans of products, which NumPy carries out here: of low rank, to an accuracy, by fixed steps."""
+    for spec in ("rms->rms", "spectral"):
+        d = cuda.to_device(G)
+        close(nk.dualize(spec, d), nk.dualize(spec, G))
+        np.testing.assert_allclose(nk.dual_value(spec, d), nk.dual_value(spec, G), rtol=1e-12)
+        close(nk.steepest_descent(spec, d, sharpness=3.0), nk.steepest_descent(spec, G, sharpness=3.0))
+    wide = RNG.standard_normal((6, 17)).astype(np.float32)
+    rough = nk.dualize("spectral", cuda.to_device(wide), accuracy=3e-2).copy_to_host()
+    u, _, v = np.linalg.svd(wide, full_matrices=False)
+    assert np.linalg.norm(rough - u @ v) <= 3e-2 * np.sqrt(6) and rough.dtype == np.float32
+    close(nk.dualize("spectral", cuda.to_device(wide.T)), (u @ v).T, 2e-5)
+    low = G[0] * 0
+    low[0, 1] = -2.0
+    close(nk.dualize("spectral", cuda.to_device(low)), low / 2)
+    close(nk.dualize("nuclear", cuda.to_device(G)), nk.dualize("nuclear", G))
+    close(nk.polar(cuda.to_device(wide)), u @ v, 2e-5)
+    five = nk.polar(cuda.to_device(wide), schedule="muon5", precision="float32")
+    assert five.dtype == np.float32
+    u, s, v = np.linalg.svd(wide.astype(float), full_matrices=False)
+    s /= np.linalg.norm(s)
+    for _ in range(5):
+        s = 3.4445 * s - 4.775 * s**3 + 2.0315 * s**5
+    close(five, (u * s) @ v, 1e-5)
+    spread = nk.polar(cuda.to_device(np.full((2, 3), np.inf)), steps=5, nan_policy="propagate").copy_to_host()
+    assert np.isnan(spread).all()
+    refused(NonFiniteError, "the matrix holds inf", lambda: nk.polar(cuda.to_device(np.full((2, 3), np.inf)), steps=5))
+    refused(ParameterError, "method='svd' is for matrices in CPU memory", lambda: nk.polar(d, method="svd"))
+    refused(ParameterError, "leave accuracy=", lambda: nk.polar(d, steps=5, accuracy=0.1))
+    refused(BackendError, "take polar(G), and certify", lambda: nk.polar_report(d))
+    for spec in ("rms->rms", "2*spectral"):
+        t = nk.dualize(spec, d)
+        proof = nk.certify(spec, d, t)
+        assert proof.kind == "certified" and proof.holds(1e-9)
+        assert (proof.lower <= nk.dual_value(spec, G) * (1 + 1e-13)).all()
+        assert (proof.upper >= nk.dual_value(spec, G) * (1 - 1e-13)).all()
+        assert (proof.norm >= nk.value(spec, t.copy_to_host()) * (1 - 1e-13)).all()
+        assert not nk.certify(spec, d, cuda.to_device(G)).holds(1e-2)
 
 
 def layouts() -> None:

@@ -18,6 +18,7 @@ from normkit.backends.cuda.maps.kernel import CUDAKernel
 from normkit.backends.cuda.maps.moves import scaled
 from normkit.backends.cuda.maps.pairing import pairing
 from normkit.backends.cuda.maps.run import Arena, Run, Sizes
+from normkit.backends.cuda.polar.lift import LiftedPolar
 from normkit.codegen.plan import Plan
 
 Floats = NDArray[np.float64]
@@ -39,11 +40,12 @@ class DeviceKernel:
         with queue(x.device, x.stream) as stream:
             return _numbers(self.inner.map(x.numba(), out.numba(), stream), stream)
 
-    def scale(self, out: View, factors: Floats) -> None:
-        """Multiply every item by a factor, in float64."""
-        with queue(out.device, out.stream) as stream:
-            run, items = Run(self.inner.sizes, Arena(), stream), batch(out.numba(), out.dtype)
-            scaled(run, items, run.upload(factors), 1.0, items)
+
+def scale(x: View, factors: Floats) -> None:
+    """Multiply every item by a factor, in float64."""
+    with queue(x.device, x.stream) as stream:
+        run, items = Run(Sizes(), Arena(), stream), batch(x.numba(), x.dtype)
+        scaled(run, items, run.upload(factors), 1.0, items)
 
 
 def paired(x: View, y: View) -> Floats:
@@ -57,7 +59,7 @@ def paired(x: View, y: View) -> Floats:
 @lru_cache(maxsize=1024)
 def device_kernel(plan: Plan, dtype: str, accuracy: float | None = None) -> DeviceKernel:
     """Return the kernel of a plan for a dtype by its name; its loops are compiled at their first call."""
-    return DeviceKernel(CUDAKernel(plan, dtype, accuracy))
+    return DeviceKernel(CUDAKernel(plan, dtype, accuracy, LiftedPolar(accuracy)))
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from normkit.backends.cuda import dlpack
 from normkit.backends.cuda.availability import simulated
+from normkit.backends.cuda.polar.memory import HOST
 from normkit.errors import BackendError, DTypeError
 
 TYPES = {"<f2": "float16", "<f4": "float32", "<f8": "float64"}
@@ -112,7 +113,8 @@ def view(x: Any, what: str = "the array", dtype: str | None = None) -> View:
     """
     if _is_simulated(x):
         entries = tuple(each // x.dtype.itemsize for each in x.strides)
-        return View(0, tuple(x.shape), entries, dtype or _float(x.dtype.name, what), 0, LEGACY, x)
+        place = x._ary.ctypes.data
+        return View(place, tuple(x.shape), entries, dtype or _float(x.dtype.name, what), HOST, LEGACY, x)
     if _library(x) == "torch":
         return _of_torch(x, what)
     if hasattr(x, "__cuda_array_interface__"):
