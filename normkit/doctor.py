@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, entry_points, requires, version
 from typing import Any
 
@@ -36,7 +36,8 @@ class Report:
     gpu : dict
         CUDA version of the driver, devices, packages of the GPU path, and why no GPU is used (None if one is).
     providers : dict of str to str or None
-        What multiplies matrices on the GPU, in the order in which it is preferred, likewise.
+        What multiplies matrices on the GPU, by what the table of measurements and the order of preference name it:
+        why it would not make a symmetric product in float16; None if it would.
     """
 
     machine: dict[str, Any]
@@ -44,7 +45,7 @@ class Report:
     extras: dict[str, dict[str, str | None]]
     backends: dict[str, str | None]
     gpu: dict[str, Any]
-    providers: dict[str, str | None] = field(default_factory=dict)
+    providers: dict[str, str | None]
 
 
 def report() -> Report:
@@ -64,6 +65,7 @@ def report() -> Report:
         extras={extra: {name: _installed(name) for name in names} for extra, names in extras.items()},
         backends=_backends(),
         gpu=_gpu(Machine.here()),
+        providers=_providers(),
     )
 
 
@@ -119,6 +121,12 @@ def _refusal(name: str) -> str | None:
     return None
 
 
+def _providers() -> dict[str, str | None]:
+    from normkit.backends.cuda.polar.providers.status import status
+
+    return status()
+
+
 def _gpu(machine: Machine) -> dict[str, Any]:
     devices = [
         {
@@ -170,10 +178,11 @@ def _gpu_lines(found: Report, width: int) -> list[str]:
         memory = f"{each['memory'] / 2**30:.0f} GiB, {each['processors']} processors"
         text.append(f"{f'device {ordinal}':<{width}}{each['name']}, compute capability {each['capability']}, {memory}")
     text += [f"{name:<{width}}{have or 'not installed'}" for name, have in gpu["packages"].items()]
-    if found.providers:
-        text += ["", "products on the GPU, in the order in which they are preferred"]
-        text += [f"{name:<{width}}{'no: ' + why if why else 'yes'}" for name, why in found.providers.items()]
-    return text
+    text += ["", "products on the GPU"]
+    reasons = set(found.providers.values())
+    if len(reasons) == 1 and None not in reasons:
+        return [*text, f"{'none':<{width}}{reasons.pop()}"]
+    return text + [f"{name:<{width}}{'no: ' + why if why else 'yes'}" for name, why in found.providers.items()]
 
 
 def main_line(found: Report) -> str:

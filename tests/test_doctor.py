@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import json
 from importlib.metadata import version
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -121,3 +122,24 @@ def test_without_a_gpu_the_back_end_says_so() -> None:
         nk.dualize("linf", [1.0, 2.0], backend="cuda")
     assert why in str(caught.value) and "normkit doctor" in str(caught.value)
     assert nk.dualize("linf", [1.0, -2.0]).tolist() == [1.0, -1.0], "auto stays on the CPU"
+
+
+def test_providers_say_why_they_would_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    from normkit.backends.cuda.polar.providers import products, status
+
+    class Absent:
+        def why_not(self, op: Any, at: Any) -> str:
+            return "not installed"
+
+    # The real kernels of an A100, which has no wgmma; what needs a driver is absent.
+    own = {name: products.Products(name, 0, (8, 0), 108) for name in ("wgmma", "mma", "tile")}
+    monkeypatch.setattr(status, "why_not", lambda: None)
+    monkeypatch.setattr(
+        status, "device", lambda number: SimpleNamespace(providers=own | {"cublaslt": Absent(), "torch": Absent()})
+    )
+    pytest.importorskip("numba_cuda", reason="numba-cuda is not installed: pip install 'normkit[cuda]'")
+    found = status.status()
+    assert list(found) == ["wgmma", "cublaslt", "mma", "torch", "tile"]
+    assert found["mma"] is None and found["torch"] == "not installed"
+    assert "does not run on compute capability 8.0" in (found["wgmma"] or "")
+    assert found["tile"] is not None, "tiles are of float32"
