@@ -63,8 +63,8 @@ def compiled(monkeypatch: pytest.MonkeyPatch, plan: Plan, kind: str, *item: int)
     monkeypatch.setattr(numba.cuda.dispatcher, "get_current_device", lambda: FakeDevice)
     monkeypatch.setattr(batches, "address", lambda data: 0)
     made: dict[Any, str] = {}
-    for chunk in (1 << 14, 4):
-        run = Dry(Sizes(chunk=chunk), HostArena(), 0, made)
+    for line in (1 << 14, 4):
+        run = Dry(Sizes(line=line, chunk=4), HostArena(), 0, made)
         kernel = CUDAKernel(plan, kind)
         data = [np.zeros(3 * int(np.prod(item)), STORED[kind]).view(HostArray) for _ in range(2)]
         x, out = (batches.rows(each, 3, *item, kind=kind) for each in data)

@@ -29,9 +29,9 @@ from normkit.programs import program
 
 pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")
 
-SIZES = Sizes(threads=2, tile=4, chunk=16, rows=3)
-MORE = Sizes(threads=4, tile=8, chunk=16, rows=3)
-WIDE = Sizes(threads=8, tile=16, chunk=1024, rows=64)
+SIZES = Sizes(threads=2, tile=4, line=16, chunk=16, rows=3)
+MORE = Sizes(threads=4, tile=8, line=16, chunk=16, rows=3)
+WIDE = Sizes(threads=8, tile=16, line=1024, chunk=1024, rows=64)
 Array = np.ndarray[Any, Any]
 
 EXAMPLES = {str(example): example for cls in nk.norms().values() for example in cls.examples()}

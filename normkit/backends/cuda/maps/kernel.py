@@ -43,7 +43,9 @@ class CUDAKernel:
     Notes
     -----
     Zero items have value and map 0; ties of a maximum take the first index in the order of the item; an item with a
-    NaN or an infinity has the value NaN, and an arbitrary map. Values are float64, whatever the entries are.
+    NaN or an infinity has the value NaN, and an arbitrary map: the values are the flag, and looking for it takes no pass
+    of its own. Values are float64 for all entries; terms of a sum are float32 where the entries are no wider.
+    Memory between calls is kept for each stream; two threads must not run one kernel on one stream at the same time.
     """
 
     plan: Plan
@@ -68,16 +70,17 @@ class CUDAKernel:
         """Whether items are divided by a power of two first, as float64 entries may be near the ends of its range."""
         return self.kind == "float64" and any(isinstance(node, NESTED) for node in self.plan.walk())
 
-    def value(self, x: Any, stream: Any = 0) -> Any:
-        """Return the value of every item: a float64 device array (batch,)."""
-        return self._run(x, None, stream)
+    def value(self, x: Any, stream: Any = 0, values: Any = None) -> Any:
+        """Return the value of every item: `values`, or a new float64 device array (batch,)."""
+        return self._run(x, None, stream, values)
 
-    def map(self, x: Any, out: Any, stream: Any = 0) -> Any:
-        """Write the map of every item to `out`, which does not overlap x; return the values."""
-        return self._run(x, out, stream)
+    def map(self, x: Any, out: Any, stream: Any = 0, values: Any = None) -> Any:
+        """Write the map of every item to `out`, which does not overlap x; return the values as `value` does."""
+        return self._run(x, out, stream, values)
 
-    def _run(self, x: Any, out: Any | None, stream: Any) -> Any:
-        values = cuda.device_array(max(1, x.shape[0]), np.float64)[: x.shape[0]]
+    def _run(self, x: Any, out: Any | None, stream: Any, values: Any) -> Any:
+        if values is None:
+            values = cuda.device_array(max(1, x.shape[0]), np.float64)[: x.shape[0]]
         run = Run(self.sizes, self.arenas.setdefault(int(getattr(stream, "handle", stream) or 0), Arena()), stream)
         try:
             if x.size:

@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from normkit.backends.cuda.maps.batch import Batch, Lines, joined
 from normkit.backends.cuda.maps.generated import Shape, generate
 from normkit.backends.cuda.maps.run import Run
@@ -88,15 +90,14 @@ def _cut(lines: Lines, like: Lines) -> Lines:
     return replace(lines, at=(start, far, near, *strides), size=like.size, turned=like.turned)
 
 
-def filled(run: Run, out: Any, value: float, count: int) -> Any:
-    """Write a number to the first `count` places of a flat float64 array; return the array."""
+def filled(run: Run, out: Any, value: float, count: int) -> None:
+    """Write a number to the first `count` places of a flat float64 array."""
     run.launch(_moves(run, "float64", "float64").fill, run.blocks(count), out, value, count)
-    return out
 
 
 def ones(run: Run, count: int) -> Any:
     """Return so many ones."""
-    return filled(run, run.floats(count), 1.0, count)
+    return run.constant(("ones", count), lambda: np.ones(count))
 
 
 def added(run: Run, x: Batch, out: Batch) -> None:

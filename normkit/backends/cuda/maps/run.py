@@ -13,8 +13,8 @@ from normkit.backends.cuda.maps.batch import Batch, Lines, rows
 from normkit.backends.cuda.maps.formats import STORED
 from normkit.backends.cuda.maps.generated import Shape
 
-BOTTOM = (1 << 16) - 1
-"""The most blocks along the second axis of a grid."""
+CHUNKS = 1 << 12
+"""The most chunks of a line: their results are added by one block."""
 
 
 @dataclass(frozen=True)
@@ -27,15 +27,17 @@ class Sizes:
         Threads of a block, a power of two.
     tile : int
         Entries that a block sorts in shared memory, a power of two, at least twice `threads`.
-    chunk : int
-        Words of a line that one block reads; a line of one chunk is read and written by one kernel.
+    line : int
+        Words of a line that one block reads and writes at once, the second time from cache; longer lines take `chunk`
+        words per block, or more, so that there are not too many chunks.
     rows : int
         Entries that a thread reads of a line of its own.
     """
 
     threads: int = 256
     tile: int = 2048
-    chunk: int = 1 << 14
+    line: int = 1 << 14
+    chunk: int = 1 << 12
     rows: int = 64
 
 
@@ -135,7 +137,7 @@ class Run:
     def cut(self, x: Lines) -> Cut:
         """Return how lines are cut: chunks of a line for groups of threads, or some entries for single threads."""
         width = 1 if x.across else self.width(min(x.length, self.sizes.chunk))
-        chunk = max(self.sizes.rows if x.across else self.sizes.chunk, -(-x.length // BOTTOM))
+        chunk = max(self.sizes.rows if x.across else self.sizes.chunk, -(-x.length // CHUNKS))
         count = -(-x.length // chunk)
         strides = (x.count, 1, x.count) if x.across else (x.count, count, 1)
         return Cut(chunk, count, (self.blocks(x.count, width), count), width, strides)

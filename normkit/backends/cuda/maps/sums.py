@@ -98,7 +98,7 @@ class _Task:
     def at_once(self) -> bool:
         """Whether one group of threads reads a line."""
         x, _ = self.ends
-        return not x.across and x.length <= self.run.sizes.chunk
+        return not x.across and x.length <= self.run.sizes.line
 
     @property
     def fused(self) -> bool:
