@@ -280,8 +280,11 @@ def test_every_pattern_of_16_bits(kind: str) -> None:
     np.testing.assert_array_equal(back.astype(np.float32), tests.astype(HALVES[kind]).astype(np.float32))
 
 
-@pytest.mark.parametrize("kind", HALVES)
-@pytest.mark.parametrize("spec", ["linf", "l2", "lp(3)", "topk(3)", "max(l1, 6/5*l2)", "rows(l1, l2)"])
+@pytest.mark.parametrize(
+    ("kind", "spec"),
+    [("float16", spec) for spec in ("linf", "l2")]
+    + [("bfloat16", spec) for spec in ("linf", "l2", "lp(3)", "topk(3)", "max(l1, 6/5*l2)", "rows(l1, l2)")],
+)
 def test_16_bits_in_pairs_and_alone(spec: str, kind: str) -> None:
     """Lines of even length are read two entries at a time, the others entry by entry: both as NumPy rounds."""
     for even in (0, 1):
@@ -309,6 +312,12 @@ def test_singular_values_take_the_polar_core_or_the_cpu(caplog: pytest.LogCaptur
         for plan in plans(spec):
             check(plan, x)
         assert len(caplog.records) == {"spectral": 1, "kyfan(2)": 0}.get(spec, 0), "one note for all of them"
+    for spec in ("slices(spectral, '(h=2 d=2) i', 'h', linf)", "matricize(spectral, '(h=2 d=2) i', 'd', 'h i')"):
+        for plan in plans(spec):
+            values, made = run(plan, gaussian("rms->rms")[:, :4])
+            expected, map_ = wanted(plan, gaussian("rms->rms")[:, :4])
+            np.testing.assert_allclose(values, expected, rtol=1e-12)
+            np.testing.assert_allclose(made, map_, atol=1e-12)
     for plan in plans("nuclear"):
         values, made = run(plan, x[:, :, ::-1].copy()[:, :, ::-1])
         expected, map_ = wanted(plan, x)

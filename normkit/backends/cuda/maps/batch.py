@@ -146,6 +146,13 @@ class Batch:
         first, *rest = self.item if rows else self.item[::-1]
         return replace(self, lead=(joined(self.lead[0] + self.lead[1]), first), item=tuple(rest))
 
+    @property
+    def regular(self) -> Batch | None:
+        """The items with one stride per axis and G = 1, if strides allow it."""
+        axes = [joined(axis) for axis in (self.lead[0] + self.lead[1], *self.item)]
+        made = replace(self, lead=(((1, 0),), axes[0]), item=tuple(axes[1:]))
+        return made if all(len(axis) == 1 for axis in axes) else None
+
     def band(self, start: int, stop: int) -> Batch:
         """Return the rows [start, stop) of every item; the first axis must be one piece."""
         ((_, stride),) = joined(self.item[0])

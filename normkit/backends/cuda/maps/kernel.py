@@ -43,9 +43,9 @@ class CUDAKernel:
     Notes
     -----
     Zero items have value and map 0; ties of a maximum take the first index in the order of the item; an item with a
-    NaN or an infinity has the value NaN, and an arbitrary map: the values are the flag, and looking for it takes no pass
-    of its own. Values are float64 for all entries; terms of a sum are float32 where the entries are no wider.
-    Memory between calls is kept for each stream; two threads must not run one kernel on one stream at the same time.
+    NaN or an infinity has the value NaN, and an arbitrary map: the value is the flag, and looking for it takes no pass
+    of its own. Values are float64 for all entries; terms of a sum are float32 where entries are no wider.
+    Memory is kept for each stream between calls; two threads must not run one kernel on one stream at once.
     """
 
     plan: Plan

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from normkit.backends.cuda.maps.batch import Batch, rows
 from normkit.backends.cuda.maps.host import HostNode
-from normkit.backends.cuda.maps.moves import ones, scaled
+from normkit.backends.cuda.maps.moves import ones, packed, replaced, scaled
 from normkit.backends.cuda.maps.node import Device, Node, Pull
 from normkit.backends.cuda.maps.run import Run
 from normkit.codegen.binding import bind
@@ -26,8 +26,8 @@ class Polar(Protocol):
         Parameters
         ----------
         x, out : Batch
-            Matrices (B, m, n): ``x.start`` is the first entry in ``x.data``, ``x.lead[1]`` and ``x.item`` have sizes
-            and strides. `out` has the kind of x; both may have any layout.
+            Matrices (B, m, n) of one kind, `regular`: the first entry is at ``x.start`` of the flat array ``x.data``;
+            ``x.lead[1]`` and the two axes in ``x.item`` hold one (size, stride) each.
         coefficients : device array (B,)
             float64.
         stream : stream
@@ -75,7 +75,8 @@ class LiftNode(Node):
 
     def _factor(self, run: Run, x: Batch, out: Batch, gain: Device, values: Device, times: float) -> None:
         assert self.polar is not None
-        sums = self.polar(x, out, gain, run.stream)
+        with replaced(run, out, out.regular) as target:
+            sums = self.polar(x.regular or packed(run, x), target, gain, run.stream)
         scaled(run, rows(sums, 1, x.count), ones(run, 1), times, rows(values, 1, x.count))
 
     def _slope(self, x: Batch) -> float | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from normkit.backends.cuda.maps.batch import Batch, joined, rows
-from normkit.backends.cuda.maps.moves import ones, packed, scaled, unpacked
+from normkit.backends.cuda.maps.moves import ones, packed, replaced, scaled
 from normkit.backends.cuda.maps.node import Device, Node, Pull
 from normkit.backends.cuda.maps.run import Run
 
@@ -29,10 +29,8 @@ class MixedNode(Node):
         def pull(coefficients: Device, out: Batch) -> None:
             shares = run.floats(lines.count)
             outer(coefficients, rows(shares, x.count, each))
-            target = out if self._regular(out) else run.like(out)
-            inner(shares, target.along(self.by_rows))
-            if target is not out:
-                unpacked(run, target, out)
+            with replaced(run, out, out if self._regular(out) else None) as target:
+                inner(shares, target.along(self.by_rows))
 
         return pull
 

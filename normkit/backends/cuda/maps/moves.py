@@ -51,8 +51,15 @@ def plainly(run: Run, x: Batch) -> Batch:
 @contextmanager
 def written(run: Run, out: Batch, kind: str | None = None) -> Iterator[Batch]:
     """Give a batch to write to, of a format if one is given: `out` itself, or one that is copied to it at the end."""
-    if out.simple and kind in (None, out.kind):
-        yield out
+    with replaced(run, out, out if out.simple and kind in (None, out.kind) else None, kind) as target:
+        yield target
+
+
+@contextmanager
+def replaced(run: Run, out: Batch, view: Batch | None, kind: str | None = None) -> Iterator[Batch]:
+    """Give a view of `out` to write to, or, where there is none, a new batch that is copied to `out` at the end."""
+    if view is not None:
+        yield view
         return
     made = run.like(out, kind)
     yield made
