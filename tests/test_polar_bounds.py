@@ -428,6 +428,6 @@ def test_the_error_of_the_factorization_is_counted(monkeypatch):
 
 def test_factors_of_huge_entries_are_discarded(monkeypatch):
     G = np.diag([1.0, 2.0, 3.0])
-    monkeypatch.setattr(bounds, "_factor", lambda product: (2.0**101 * np.eye(3), np.arange(3)))
+    monkeypatch.setattr(bounds, "pivoted_factor", lambda product: (2.0**101 * np.eye(3), np.arange(3)))
     monkeypatch.setattr(bounds, "_factored", lambda *args: pytest.fail("a factor of huge entries is used"))
     assert 6 <= nuclear_bounds(G, np.eye(3)).upper <= 6 + 1e-12
