@@ -26,7 +26,7 @@ class Simulator:
     def prepare(self, launch: Launch) -> Any:
         def run(stream: int) -> None:
             arrays = [_array(each) if isinstance(each, Array) else each for each in launch.arguments]
-            cuda.jit(launch.kernel)[launch.grid, THREADS](*arrays)
+            cuda.jit(launch.kernel)[launch.blocks, THREADS](*arrays)
 
         return run
 

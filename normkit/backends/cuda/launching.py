@@ -91,7 +91,7 @@ class ArrayLauncher:
     def prepare(self, launch: Launch) -> Call:
         """Return what starts a launch."""
         kernel = compiled(launch.kernel, tuple(_kind(each) for each in launch.arguments), self._capability)
-        return started(kernel, launch.grid, THREADS, 0, words(launch.arguments))
+        return started(kernel, (launch.blocks,), THREADS, 0, words(launch.arguments))
 
 
 def words(arguments: tuple[Array | int | float, ...]) -> tuple[Any, ...]:

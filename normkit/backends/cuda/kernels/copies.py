@@ -16,19 +16,30 @@ from normkit.backends.cuda.language import cuda
 
 @cache
 def cast(read: str, written: str) -> Any:
-    """Return the kernel of out = scale lift x, out (rows, columns) of the workspace; grid (tiles, batch)."""
+    """Return the kernel of out = scale lift x, out (rows, columns) of the workspace; a block for each tile."""
     number, entry = reader(read), writer(written)
 
     def kernel(
-        x: Any, norms: Any, out: Any, rows: Any, columns: Any, start: Any, far: Any, down: Any, step: Any, ld: Any
+        x: Any,
+        norms: Any,
+        out: Any,
+        rows: Any,
+        columns: Any,
+        start: Any,
+        far: Any,
+        down: Any,
+        step: Any,
+        ld: Any,
+        tiles: Any,
     ) -> None:
         tile = cuda.shared.array((32, 33), float64)
         tx = cuda.threadIdx.x % 32
         ty = cuda.threadIdx.x // 32
-        b = int64(cuda.blockIdx.y)
+        b = int64(cuda.blockIdx.x // tiles)
+        place = cuda.blockIdx.x % tiles
         across = (columns + 31) // 32
-        i0 = int64(cuda.blockIdx.x // across * 32)
-        j0 = int64(cuda.blockIdx.x % across * 32)
+        i0 = int64(place // across * 32)
+        j0 = int64(place % across * 32)
         scale = norms[4 * b + 1]
         lift = norms[4 * b + 3]
         turned = abs(down) < abs(step)
@@ -47,22 +58,24 @@ def cast(read: str, written: str) -> Any:
 
 @cache
 def copy(stored: str, given: str, written: str, gained: bool, paired: bool) -> Any:
-    """Return the kernel of out = scale gain X; if paired also of sums of x X over tiles; grid (blocks, batch).
+    """Return the kernel of out = scale gain X; if paired also of sums of x X over tiles.
 
-    x and out have the axes of X: strides say how they lie. They may be one array. Blocks take tiles in turn.
+    x and out have the axes of X: strides say how they lie. They may be one array. `blocks` take the
+    tiles of a matrix in turn.
     """
     number, given_number, entry = reader(stored), reader(given), writer(written)
 
     def kernel(
         X: Any, gain: Any, x: Any, out: Any, norms: Any, parts: Any, scale: Any, rows: Any, columns: Any, ld: Any,
         start: Any, far: Any, down: Any, step: Any, out_start: Any, out_far: Any, out_down: Any, out_step: Any,
+        blocks: Any,
     ) -> None:  # fmt: skip
         tile = cuda.shared.array((32, 33), float64)
         sums = cuda.shared.array(256, float64)
         t = cuda.threadIdx.x
         tx = t % 32
         ty = t // 32
-        b = int64(cuda.blockIdx.y)
+        b = int64(cuda.blockIdx.x // blocks)
         across = (columns + 31) // 32
         down_tiles = (rows + 31) // 32
         factor = float64(scale)
@@ -73,7 +86,7 @@ def copy(stored: str, given: str, written: str, gained: bool, paired: bool) -> A
             lift = norms[4 * b + 3]
         turned = abs(out_down) < abs(out_step)
         total = float64(0)
-        for place in range(cuda.blockIdx.x, across * down_tiles, cuda.gridDim.x):
+        for place in range(cuda.blockIdx.x % blocks, across * down_tiles, blocks):
             i0 = int64(place // across * 32)
             j0 = int64(place % across * 32)
             for i in range(ty, 32, 8):
@@ -100,7 +113,7 @@ def copy(stored: str, given: str, written: str, gained: bool, paired: bool) -> A
                 cuda.syncthreads()
                 half //= 2
             if t == 0:
-                parts[b * cuda.gridDim.x + cuda.blockIdx.x] = sums[0]
+                parts[cuda.blockIdx.x] = sums[0]
 
     return kernel
 

@@ -20,24 +20,33 @@ from normkit.backends.cuda.language import cuda
 
 @cache
 def squares(dtype: str) -> Any:
-    """Return the kernel of sums of (lift x)^2 over the tasks of a block; grid (blocks, batch).
+    """Return the kernel of sums of (lift x)^2 over the tasks of a block; `blocks` of them for each matrix.
 
     A task is 256 neighbours of a row. Only of float64 is the lift looked at.
     """
     number, lifted = reader(dtype), dtype == "float64"
 
     def kernel(
-        x: Any, norms: Any, parts: Any, rows: Any, columns: Any, start: Any, far: Any, down: Any, step: Any
+        x: Any,
+        norms: Any,
+        parts: Any,
+        rows: Any,
+        columns: Any,
+        start: Any,
+        far: Any,
+        down: Any,
+        step: Any,
+        blocks: Any,
     ) -> None:
         sums = cuda.shared.array(256, float64)
         t = cuda.threadIdx.x
-        b = int64(cuda.blockIdx.y)
+        b = int64(cuda.blockIdx.x // blocks)
         lift = float64(1)
         if lifted:
             lift = norms[4 * b + 3]
         total = float64(0)
         across = (columns + 255) // 256
-        for task in range(cuda.blockIdx.x, rows * across, cuda.gridDim.x):
+        for task in range(cuda.blockIdx.x % blocks, rows * across, blocks):
             i = task // across
             j = (task - i * across) * 256 + t
             if j < columns:
@@ -52,19 +61,21 @@ def squares(dtype: str) -> Any:
             cuda.syncthreads()
             half //= 2
         if t == 0:
-            parts[b * cuda.gridDim.x + cuda.blockIdx.x] = sums[0]
+            parts[cuda.blockIdx.x] = sums[0]
 
     return kernel
 
 
-def tops(x: Any, norms: Any, parts: Any, rows: Any, columns: Any, start: Any, far: Any, down: Any, step: Any) -> None:
-    """Write the largest finite magnitudes of float64 entries over the tasks of a block; grid (blocks, batch)."""
+def tops(
+    x: Any, norms: Any, parts: Any, rows: Any, columns: Any, start: Any, far: Any, down: Any, step: Any, blocks: Any
+) -> None:
+    """Write the largest finite magnitudes of float64 entries over the tasks of a block, as in `squares`."""
     largest = cuda.shared.array(256, float64)
     t = cuda.threadIdx.x
-    b = int64(cuda.blockIdx.y)
+    b = int64(cuda.blockIdx.x // blocks)
     top = float64(0)
     across = (columns + 255) // 256
-    for task in range(cuda.blockIdx.x, rows * across, cuda.gridDim.x):
+    for task in range(cuda.blockIdx.x % blocks, rows * across, blocks):
         i = task // across
         j = (task - i * across) * 256 + t
         if j < columns:
@@ -80,7 +91,7 @@ def tops(x: Any, norms: Any, parts: Any, rows: Any, columns: Any, start: Any, fa
         cuda.syncthreads()
         half //= 2
     if t == 0:
-        parts[b * cuda.gridDim.x + cuda.blockIdx.x] = largest[0]
+        parts[cuda.blockIdx.x] = largest[0]
 
 
 def lift(parts: Any, norms: Any, count: Any) -> None:

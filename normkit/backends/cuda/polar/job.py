@@ -107,10 +107,15 @@ class Job:
 
     def price(self, plan: Plan) -> float:
         """Return what symmetric products cost of full ones, with whoever makes those of a plan."""
-        op = next(op for op in plan.ops if isinstance(op, SymGemm))
-        at = Places(plan, 0, self.outside)
-        tile = choose(op, at, self.device.providers, self.device.capability).tile
-        return 1.0 if tile is None else symmetric_price(op.out.rows, tile)
+        key = (plan, self.number, os.environ.get(VARIABLE))
+        if key not in _prices:
+            if len(_prices) >= KEPT:
+                _prices.clear()
+            op = next(op for op in plan.ops if isinstance(op, SymGemm))
+            at = Places(plan, 0, self.outside)
+            tile = choose(op, at, self.device.providers, self.device.capability).tile
+            _prices[key] = 1.0 if tile is None else symmetric_price(op.out.rows, tile)
+        return _prices[key]
 
     def bound(self, plan: Plan, address: int, graph: bool) -> Bound:
         """Return a plan bound to memory: what was bound before, if it was the same."""
@@ -142,6 +147,7 @@ class Job:
 
 
 _kept: OrderedDict[Hashable, Bound] = OrderedDict()
+_prices: dict[Hashable, float] = {}
 
 
 @lru_cache(256)

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from normkit.backends.cuda.polar.ops import AddI, Gemm, Matrix, Op, SymGemm
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Plan:
-    """What is done for a batch of matrices of one shape.
+    """What is done for a batch of matrices of one shape; the same as itself alone, as plans are kept.
 
     Attributes
     ----------
@@ -32,7 +32,7 @@ class Plan:
     storage: str
     segments: tuple[int, ...]
     ops: tuple[Op, ...]
-    offsets: dict[str, int] = field(compare=False, repr=False)
+    offsets: dict[str, int] = field(repr=False)
     nbytes: int
     norms: Matrix
     errors: Matrix | None = None

@@ -23,10 +23,10 @@ class Array:
 
 @dataclass(frozen=True)
 class Launch:
-    """A kernel over arrays and numbers: int counts, float factors."""
+    """A kernel over arrays and numbers (int counts, float factors), and how many blocks run it."""
 
     kernel: Any
-    grid: tuple[int, int]
+    blocks: int
     arguments: tuple[Array | int | float, ...]
 
 

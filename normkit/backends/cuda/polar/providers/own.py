@@ -9,9 +9,6 @@ from normkit.backends.cuda.polar.ops import AddI, CopyOut, Norm, Op, ScaleCast
 from normkit.backends.cuda.polar.providers import Call
 from normkit.backends.cuda.polar.providers.launches import THREADS, Array, Launch, Launcher, flat
 
-EXTENT = 2**31 - 1
-"""The most blocks along the first axis of a grid."""
-
 
 class Own:
     """Kernels for all that is no product."""
@@ -24,9 +21,7 @@ class Own:
 
     def why_not(self, op: Op, at: Places) -> str | None:
         """Return why not: products are not its business."""
-        if not isinstance(op, Norm | ScaleCast | AddI | CopyOut):
-            return "it makes no products"
-        return "a batch is limited to 65535" if at.batch > 65535 else None
+        return None if isinstance(op, Norm | ScaleCast | AddI | CopyOut) else "it makes no products"
 
     def bind(self, op: Op, at: Places) -> Call:
         """Return what makes the launches of an operation."""
@@ -67,7 +62,7 @@ def shifted(place: Place, gamma: float) -> Launch:
     batch, rows, _ = place.shape
     count = batch * rows
     arguments = (flat(place)[0], gamma, rows, place.strides[1], count)
-    return Launch(copies.shift(place.dtype), (-(-count // THREADS), 1), arguments)
+    return Launch(copies.shift(place.dtype), -(-count // THREADS), arguments)
 
 
 def _norm(op: Norm, at: Places) -> list[Launch]:
@@ -78,12 +73,12 @@ def _norm(op: Norm, at: Places) -> list[Launch]:
     tasks = rows * -(-columns // THREADS)
     blocks = min(tasks, at[op.parts].shape[2])
     entries = (array, norms, parts, rows, columns, start, far, down, step)
-    found = [Launch(scale.squares(x.dtype), (blocks, at.batch), entries)]
-    found.append(Launch(scale.norm(x.dtype, op.exact), (at.batch, 1), (parts, norms, blocks)))
+    found = [Launch(scale.squares(x.dtype), blocks * at.batch, (*entries, blocks))]
+    found.append(Launch(scale.norm(x.dtype, op.exact), at.batch, (parts, norms, blocks)))
     if x.dtype == "float64":
         found[:0] = [
-            Launch(scale.tops, (blocks, at.batch), entries),
-            Launch(scale.lift, (at.batch, 1), (parts, norms, blocks)),
+            Launch(scale.tops, blocks * at.batch, (*entries, blocks)),
+            Launch(scale.lift, at.batch, (parts, norms, blocks)),
         ]
     return found
 
@@ -111,8 +106,9 @@ def _cast(op: ScaleCast, at: Places) -> Launch:
     array, start = flat(x)
     _, rows, columns = out.shape
     sides = (rows, columns, start, *_turned(x, op.turned), out.strides[1])
-    arguments = (array, flat(at[op.norms])[0], flat(out)[0], *sides)
-    return Launch(copies.cast(x.dtype, out.dtype), (_tiles(out), at.batch), arguments)
+    tiles = _tiles(out)
+    arguments = (array, flat(at[op.norms])[0], flat(out)[0], *sides, tiles)
+    return Launch(copies.cast(x.dtype, out.dtype), tiles * at.batch, arguments)
 
 
 def _add_identity(op: AddI, at: Places) -> Launch:
@@ -120,7 +116,7 @@ def _add_identity(op: AddI, at: Places) -> Launch:
 
     out = at[op.out]
     arguments = (flat(at[op.A])[0], flat(out)[0], op.alpha, op.gamma, out.shape[1], out.strides[1])
-    return Launch(copies.add_identity(out.dtype), (at.batch * out.shape[1], 1), arguments)
+    return Launch(copies.add_identity(out.dtype), at.batch * out.shape[1], arguments)
 
 
 def _copy(op: CopyOut, at: Places) -> list[Launch]:
@@ -138,7 +134,7 @@ def _copy(op: CopyOut, at: Places) -> list[Launch]:
     strides = (start, *_turned(x, op.turned), begin, *_turned(out, op.turned))
     arguments: tuple[Any, ...] = (flat(X)[0], gain, given, target, norms, parts, op.scale, rows, columns, X.strides[1])
     kernel = copies.copy(X.dtype, x.dtype, out.dtype, gained, paired)
-    found = [Launch(kernel, (blocks, at.batch), (*arguments, *strides))]
+    found = [Launch(kernel, blocks * at.batch, (*arguments, *strides, blocks))]
     if paired:
-        found.append(Launch(copies.pairing, (at.batch, 1), (parts, norms, sums, op.scale, blocks)))
+        found.append(Launch(copies.pairing, at.batch, (parts, norms, sums, op.scale, blocks)))
     return found
