@@ -107,7 +107,7 @@ def test_a_wrong_attribute_is_refused_by_the_library() -> None:
 def test_what_it_cannot_do_is_said() -> None:
     plan = lower((1, 6, 11), [(2.0, -1.5, 0.5)], (1,), "float16", "float16", "float16", direct=True)
     gaps = Places(plan, 4096, {"T": Place(4096, (1, 6, 11), (132, 22, 2), "float16")})
-    provider = CuBLASLt(0, 0, None)  # type: ignore[arg-type]
+    provider = CuBLASLt(0, None)  # type: ignore[arg-type]
     last = plan.ops[-1]
     assert isinstance(last, Gemm)
     assert "gaps" in str(provider.why_not(last, gaps))

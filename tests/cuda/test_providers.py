@@ -151,6 +151,14 @@ def test_a_workspace_is_kept_for_its_stream_and_grows(monkeypatch: pytest.Monkey
     assert gpu.workspace(6000, 7, None)[1] is not first
 
 
+def test_what_libraries_use_lies_behind_the_matrices_of_each_workspace() -> None:
+    made = plan()
+    at = Places(made, 1 << 20, {})
+    ends = [at[each].address + made.batch * each.nbytes for op in made.ops for each in op.writes if not each.outside]
+    assert max(ends) <= at.scratch == (1 << 20) + made.nbytes and at.scratch % 256 == 0
+    assert runtime.GPU.scratch >= 32 << 20
+
+
 def test_the_context_is_given_back_even_after_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     calls = pretend(monkeypatch)
     gpu = runtime.GPU(0)

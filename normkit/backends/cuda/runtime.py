@@ -29,11 +29,18 @@ LEAST = (7, 5)
 class GPU:
     """A GPU by its number.
 
+    Attributes
+    ----------
+    scratch : int
+        What cuBLASLt may use in a workspace: one for each stream, as streams run at the same time.
+
     Raises
     ------
     BackendError
         If its compute capability is below `LEAST`.
     """
+
+    scratch = SCRATCH
 
     def __init__(self, number: int) -> None:
         self._number, self._device = number, core().Device(number)
@@ -64,10 +71,9 @@ class GPU:
         """Who carries out operations, by name."""
         launcher = ArrayLauncher(self.capability)
         processors = int(self._device.properties.multiprocessor_count)
-        scratch, self._scratch = self._allocate(SCRATCH, 0, None)
         made: list[Provider] = [
             Own(launcher),
-            CuBLASLt(self._number, scratch, launcher),
+            CuBLASLt(self._number, launcher),
             TorchProducts(self._number),
             *(Products(name, self._number, self.capability, processors) for name in kernels()),
         ]

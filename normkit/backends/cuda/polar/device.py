@@ -28,6 +28,10 @@ class Device(Protocol):
     def providers(self) -> Mapping[str, Provider]:
         """Who carries out operations, by name."""
 
+    @property
+    def scratch(self) -> int:
+        """Bytes that its libraries may use in a workspace, after the matrices."""
+
     def current(self) -> AbstractContextManager[None]:
         """Make it the device that libraries work on, for a while."""
 
@@ -56,6 +60,7 @@ class HostDevice:
     """The memory of the CPU, where NumPy carries out plans."""
 
     capability = (0, 0)
+    scratch = 0
 
     def __init__(self) -> None:
         self.providers: Mapping[str, Provider] = {"numpy": Host()}

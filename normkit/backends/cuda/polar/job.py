@@ -78,7 +78,7 @@ class Job:
             return self._carried_out(plan, schedule, accuracy, graph, top)
 
     def _carried_out(self, plan: Plan, schedule: Schedule, accuracy: float | None, graph: bool, top: float) -> Info:
-        address, room = self.device.workspace(plan.nbytes, self.stream, self.owner)
+        address, room = self.device.workspace(plan.nbytes + self.device.scratch, self.stream, self.owner)
         places, bound = Places(plan, address, self.outside), self.bound(plan, address, graph)
         for call in bound.before:
             call(self.stream)

@@ -100,10 +100,17 @@ def along(view: View, batch: int, what: str) -> Place:
 
 
 class Places:
-    """Where every matrix of a plan lies: in a workspace at an address, or with the caller."""
+    """Where every matrix of a plan lies: in a workspace at an address, or with the caller.
+
+    Attributes
+    ----------
+    scratch : int
+        The address of what libraries may use beside their operands: it follows the matrices of the workspace.
+    """
 
     def __init__(self, plan: Plan, workspace: int, outside: Mapping[str, Place]) -> None:
         self.batch, self._offsets, self._workspace, self._outside = plan.batch, plan.offsets, workspace, outside
+        self.scratch = workspace + plan.nbytes
 
     def __getitem__(self, matrix: Matrix) -> Place:
         if matrix.outside:

@@ -62,7 +62,7 @@ class Stretch:
         offsets, nbytes = place(first, batch)
         norms = Matrix("none", 0, 0, "float64")
         plan = Plan((batch, 0, 0), "", (), tuple(ops), offsets, nbytes, norms)
-        address, self._room = device.workspace(nbytes, stream, like)
+        address, self._room = device.workspace(nbytes + device.scratch, stream, like)
         self._device, self._stream, self._places = device, stream, Places(plan, address, outside)
 
     def run(self, *ops: Op) -> None:

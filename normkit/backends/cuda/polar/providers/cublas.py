@@ -33,8 +33,8 @@ class CuBLASLt:
     name = "cublaslt"
     tile = None
 
-    def __init__(self, device: int, scratch: int, launcher: Launcher) -> None:
-        self._device, self._scratch, self._launcher = device, scratch, launcher
+    def __init__(self, device: int, launcher: Launcher) -> None:
+        self._device, self._launcher = device, launcher
 
     def why_not(self, op: Op, at: Places) -> str | None:
         """Return why not: the library is missing, or knows no algorithm."""
@@ -52,7 +52,7 @@ class CuBLASLt:
         c = d if op.D is None else at[op.D].address
 
         def call(stream: int) -> None:
-            product(a, b, c, d, op.alpha, op.beta, self._scratch, stream)
+            product(a, b, c, d, op.alpha, op.beta, at.scratch, stream)
 
         if isinstance(op, Gemm) or not op.gamma:
             return call
