@@ -130,14 +130,42 @@ def test_intervals_are_those_of_a_table_of_t() -> None:
         (BOWL.replace(', "b": b}', "}"), "the gradient {'w': (4, 3)}"),
         (BOWL.replace('"b": np.ones(2)', '"b": "text"'), "arrays of floats by name"),
         (BOWL.replace("0.5 * float(", "(").replace(", {", " * np.ones(2), {"), "the loss must be a number"),
+        (BOWL.replace("SIGN * w", "1j * w"), "'w' is complex"),
+        (BOWL + "import sys\nsys.exit(3)\n", "line 9: SystemExit: 3"),
+        ("\0", "SyntaxError"),
     ],
-    ids=["syntax", "import", "function", "key", "pair", "names", "text", "loss"],
+    ids=["syntax", "import", "function", "key", "pair", "names", "text", "loss", "complex", "exit", "binary"],
 )
 def test_bad_files_are_named_with_their_line(text: str, says: str, tmp_path: Path) -> None:
     with pytest.raises(nk.ParameterError) as caught:
         run(objective=bowl(tmp_path, text), norm=("fro",), lr=(0.1,))
     assert says in str(caught.value)
     assert str(tmp_path / "bowl.py") in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [(("0.5 * float", "np.nan * float"), "the loss at the start is nan"), (("SIGN * w", "w / 0"), "gradient of 'w'")],
+    ids=["loss", "gradient"],
+)
+@pytest.mark.filterwarnings("ignore:divide by zero")
+def test_what_is_no_number_at_the_start_is_refused(change: tuple[str, str], says: str, tmp_path: Path) -> None:
+    with pytest.raises(nk.ParameterError, match=says):
+        run(objective=bowl(tmp_path, BOWL.replace(*change)), norm=("fro",), lr=(0.1,))
+
+
+def test_where_all_diverge_nobody_ends_lowest(tmp_path: Path) -> None:
+    ends = BOWL + "def evaluate(weights): return np.inf\n"
+    made = run(objective=bowl(tmp_path, ends), norm=("fro", "max"), lr=(0.1,), seeds=2)
+    assert [claim.id for claim in made.claims] == ["race.gradient", "race.best"]
+    assert made.claims[1].claim.startswith("no norm ends")
+    assert made.claims[1].measured == {"fro at 0.1": 2, "max at 0.1": 2}
+
+
+def test_a_file_may_write_to_what_it_gets(tmp_path: Path) -> None:
+    path = bowl(tmp_path, BOWL.replace("return 0.5", "w0 = w.copy(); w *= 0; w = w0\n    return 0.5"))
+    made = contest.run(np.random.default_rng(0), path, digest(path), "fro", 0.1, 7, 3, "lmo", 0.0)
+    assert made["losses"][2] > 0.5 * made["losses"][0] > 0
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
+import normkit as nk
 from normkit import studies
 from normkit.studies import spectral_clipping as module
 from normkit.studies.kit.outcome import Outcome
@@ -36,3 +38,16 @@ def test_another_decay_flips_a_verdict(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "SpectralClipped", lambda rate, bound: wrong(rate * 1.01, bound))
     made = studies.get("spectral-clipping")(quick=True)
     assert [claim.id for claim in made.claims if not claim.as_documented] == ["S51.equilibrium"]
+
+
+def test_half_of_the_decay_flips_a_verdict(monkeypatch: pytest.MonkeyPatch) -> None:
+    right = module.Decoupled
+    monkeypatch.setattr(module, "Decoupled", lambda rate: right(rate / 2))
+    made = studies.get("spectral-clipping")(quick=True)
+    assert [claim.id for claim in made.claims if not claim.as_documented] == ["S51.decay"]
+
+
+def test_what_is_no_number_is_no_evidence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(nk, "spectral_relu", lambda W, a: np.full_like(W, np.nan))
+    made = studies.get("spectral-clipping")(quick=True)
+    assert [claim.id for claim in made.claims if not claim.as_documented] == ["S51.formulas"]

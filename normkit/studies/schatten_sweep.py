@@ -33,7 +33,7 @@ from typing import Any
 
 import numpy as np
 
-from normkit.studies.kit.claims import below, check, conditional, measured, refuted, within
+from normkit.studies.kit.claims import below, check, conditional, largest, measured, refuted, within
 from normkit.studies.kit.outcome import Figure, Outcome, Table
 from normkit.studies.kit.study import Run, study
 from normkit.studies.racing.contest import run
@@ -122,7 +122,7 @@ def _explained(found: dict[tuple[float, float], Any], U: Any, Q: Any) -> Iterato
             sigma = np.linalg.svd(X, compute_uv=False)
             apart.append(float(np.max(np.abs(np.sort(sigma, axis=-1) - np.sort(np.abs(x), axis=-1)))))
     yield below("S35.modes", f"singular values follow the recursion of numbers for {KEPT} steps: the distance",
-                max(apart), 1e-12, confidence="all p, condition numbers and draws")  # fmt: skip
+                largest(apart), 1e-12, confidence="all p, condition numbers and draws")  # fmt: skip
     ends = [float(np.median(found[2.0, kappa][1][-1])) for kappa in COUNTS if kappa > 10]
     yield within("S35.stall", "where p = 2 ends at the larger condition numbers", ends, STALL, ROOM,
                  confidence="median of the draws")  # fmt: skip

@@ -35,7 +35,7 @@ import numpy as np
 
 import normkit as nk
 from normkit.orthogonalize import polar
-from normkit.studies.kit.claims import below, conditional, measured
+from normkit.studies.kit.claims import below, conditional, largest, measured
 from normkit.studies.kit.ink import inks
 from normkit.studies.kit.outcome import Figure, Outcome, Table
 from normkit.studies.kit.study import Run, study
@@ -80,23 +80,24 @@ def _points(at: Run, name: str, draws: int) -> tuple[Matrix, Matrix]:
 
 def _certificate(at: Run, points: dict[str, tuple[Matrix, Matrix]], paths: dict[str, list[Bracket]]) -> list[Any]:
     """Compare steps with the constraints, and bounds with other steps."""
-    gaps = [float(np.min(found.gap)) for path in paths.values() for found in path]
+    gaps = [found.gap for path in paths.values() for found in path]
     outside, passed, turned = [], [], []
     for name, path in paths.items():
         W, G = points[name]
         for found in path:
             outside += [float(np.max(off(W, found.step))), float(np.max(nk.value(NORM, found.step))) - 1]
-        passed.append(max(float(np.max(path[-1].lower - value)) for value in _others(at, name, W, G, path[-1].step)))
+        passed.append(largest(*(path[-1].lower - value for value in _others(at, name, W, G, path[-1].step))))
         moved = W + path[-1].step
         Q = polar(moved)
         turned.append(float(np.max(np.abs(transposed(Q) @ Q - np.eye(W.shape[-1])))))
         turned.append(1 - float(np.min(np.linalg.svd(moved, compute_uv=False))))
     return [
-        below("S50.certified", "the gap is not negative, at any number of steps: minus the least", -min(gaps), ROUNDING,
+        below("S50.certified", "the gap is not negative, at any number of steps: minus the least",
+              largest(*(-gap for gap in gaps)), ROUNDING,
               confidence=f"{len(gaps)} brackets of {len(points[SQUARE][0])} draws, up to rounding"),
-        below("S50.feasible", "steps are tangent and in the ball: the excess", max(outside), 1e-13,
+        below("S50.feasible", "steps are tangent and in the ball: the excess", largest(outside), 1e-13,
               confidence="all draws and numbers of steps"),
-        below("S50.bound", "no other feasible step goes below the lower bound: by how much at most", max(passed), 0.0,
+        below("S50.bound", "no other feasible step goes below the lower bound: by how much at most", passed, 0.0,
               confidence="random tangent steps, and steps near the one found"),
         below("S50.retraction", "W + B has no singular value below 1, and its polar factor is on the manifold", turned,
               1e-13, confidence="all draws"),

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 import normkit as nk
 from normkit.studies.converging import pictures
 from normkit.studies.converging.sharp import nuclear_rank
-from normkit.studies.kit.claims import Claim, below, check, conditional, refuted, within
+from normkit.studies.kit.claims import Claim, below, check, conditional, largest, refuted, within
 from normkit.studies.kit.outcome import Figure, Table
 from normkit.studies.kit.study import Run
 
@@ -64,7 +64,7 @@ def _constants(at: Run) -> Iterator[Claim | Table]:
         H, Q = turned(rng, eigenvalues)
         want, r = star(eigenvalues, n), min(m, n)
         X = Q[:, :r] @ np.linalg.qr(rng.standard_normal((n, n)))[0][:r]
-        most = max(float(np.max(nk.value("nuclear", H @ each))) for each in _candidates(rng, X, candidates))
+        most = largest(*(nk.value("nuclear", H @ each) for each in _candidates(rng, X, candidates)))
         found = nk.sharpness(lambda x, H=H: H @ x, "spectral", like=(m, n)).operator
         rows.append([m, n, eigenvalues[0], want, float(nk.value("nuclear", H @ X)) / want, most / want,
                      found.lower / want, found.upper / want])  # fmt: skip

@@ -12,7 +12,7 @@ import normkit as nk
 from normkit.polar.bounds import spectral_bound
 from normkit.polar.schedule import Schedule, polar_schedule
 from normkit.studies.cores.stored import iterate
-from normkit.studies.kit.claims import below, check, within
+from normkit.studies.kit.claims import below, check, largest, within
 from normkit.studies.kit.ink import inks
 from normkit.studies.kit.outcome import Figure, Outcome, Table
 from normkit.studies.kit.study import Run
@@ -91,7 +91,7 @@ def model(at: Run, made: Outcome) -> None:
     ]
     ratios = [math.log(row[3] / row[5]) for row in rows if row[5]]
     worst = max(row[4] for row in rows if row[1:3] == ["bfloat16", "no restart"])
-    kept = max(row[4] for row in rows if row[2] in ("standard", "Gram [2, 4]"))
+    kept = largest(*(row[4] for row in rows if row[2] in ("standard", "Gram [2, 4]")))
     columns = ("input", "storage", "form", "error", "largest singular value", "expected error")
     made.add(
         Table("half", "Model of rounded products, five steps of pe8 / 1.05", columns, rows,

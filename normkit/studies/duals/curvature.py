@@ -10,7 +10,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 import normkit as nk
-from normkit.studies.kit.claims import Claim, below, conditional, refuted, within
+from normkit.studies.kit.claims import Claim, below, conditional, largest, refuted, within
 from normkit.studies.kit.outcome import Table
 from normkit.studies.kit.study import Run
 
@@ -67,10 +67,10 @@ def hessians(rng: Generator, n: int) -> dict[str, float]:
     made = {"share": found["linf, operator"] / found["sum"], "form": 0.0, "library": 0.0}
     for name in DUAL:
         operator, form = found[f"{name}, operator"], found[f"{name}, form"]
-        made["form"] = max(made["form"], abs(form / operator - 1))
+        made["form"] = largest(made["form"], abs(form / operator - 1))
         known = nk.sharpness(H, name)
         for got, want in ((known.operator, operator), (known.directional, form)):
-            made["library"] = max(made["library"], abs(got.lower / want - 1), abs(got.upper / want - 1))
+            made["library"] = largest(made["library"], abs(got.lower / want - 1), abs(got.upper / want - 1))
     return made
 
 
@@ -106,7 +106,7 @@ def parts(at: Run) -> Iterator[Claim | Table]:
                 [each["share"] for each in found], 1.0, confidence="all 2^n signs")  # fmt: skip
     bent = enumerated(INDEFINITE)
     yield conditional("S13.definite", "the constant of the descent lemma is the operator norm of the Hessian: needs "
-                      "H >= 0", max(each["form"] for each in found) < EXACT,
+                      "H >= 0", largest(*(each["form"] for each in found)) < EXACT,
                       bent["linf, form"] == bent["linf, operator"],
                       {"largest x'Hx": bent["linf, form"], "linf to l1": bent["linf, operator"]},
                       "1 and 3 for H = [[0, 1], [1, -1]] under linf", confidence="exact")  # fmt: skip
@@ -153,7 +153,7 @@ def _softmax(at: Run) -> Iterator[Claim]:
         lambda z: float(np.log(np.exp(z).sum())), lambda z: _softened(z[None])[0], "linf", list(points)
     )
     yield below("S13.softmax", "log sum exp has L = 1 under linf: Hessian norms, quotients of gradients, descent lemma",
-                [max(norms), float(quotients.max()), path.constant], 1 + 1e-9, confidence="random points")  # fmt: skip
+                [largest(norms), largest(quotients), path.constant], 1 + 1e-9, confidence="random points")  # fmt: skip
 
 
 def _softened(x: Matrix) -> Matrix:

@@ -12,7 +12,7 @@ from scipy.optimize import minimize
 
 import normkit as nk
 from normkit.studies.duals import pictures
-from normkit.studies.kit.claims import Claim, below, check, within
+from normkit.studies.kit.claims import Claim, below, check, largest, within
 from normkit.studies.kit.outcome import Figure, Table
 from normkit.studies.kit.study import Run
 
@@ -83,7 +83,7 @@ def tried(rng: Generator, count: int, perturbations: int) -> dict[str, float]:
         "attained": float(values[0]) / -exact,
         "around": float(values[1:].min()) / -exact,
         "solver": least(d, s, sharpness) / -exact,
-        "formula": max(float(np.max(np.abs(formula[name] - x)) / np.max(np.abs(x))) for name, x in step.items()),
+        "formula": largest(*(np.abs(formula[name] - x) / np.max(np.abs(x)) for name, x in step.items())),
     }
 
 

@@ -68,12 +68,13 @@ def parts(at: Run) -> Iterator[Claim | Table]:
         alpha, beta = spec.split("->")
         got = [float(each) for each in nk.value(spec, A)]
         swept = [largest(each, ORDERS[alpha], ORDERS[beta]) for each in A]
-        apart.append(max(abs(a / b - 1) for a, b in zip(got, swept, strict=True)))
+        apart.append(float(np.max([abs(a / b - 1) for a, b in zip(got, swept, strict=True)])))
         rows.append([spec, got[0], swept[0], apart[-1]])
     duals = []
     for name, p in ORDERS.items():
         a = A[:, 0]
-        duals.append(max(abs(float(nk.dual_value(name, each)) / largest(each[None], p, 2.0) - 1) for each in a))
+        shares = [float(nk.dual_value(name, each)) / largest(each[None], p, 2.0) for each in a]
+        duals.append(float(np.max(np.abs(np.array(shares) - 1))))
         rows.append([f"dual of {name}", float(nk.dual_value(name, a[0])), largest(a[:1], p, 2.0), duals[-1]])
     yield Table("induced", "Induced norms of 4 x 3 matrices, and dual norms of vectors, by the sweep",
                 ("norm", "library", "sweep", "relative difference, largest"), rows)  # fmt: skip

@@ -14,7 +14,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from normkit.studies.gap.gauss import rule
-from normkit.studies.kit.claims import Claim, below, check
+from normkit.studies.kit.claims import Claim, below, check, largest
 from normkit.studies.kit.outcome import Table
 from normkit.studies.kit.study import Run
 
@@ -55,7 +55,7 @@ def identities(rng: Generator, draws: int) -> dict[str, float]:
         A = _positive(rng, m)
         D = np.diag(np.diag(A)) if draw % 2 else _positive(rng, m)
         for name, error in zip(worst, _errors(A, D), strict=True):
-            worst[name] = max(worst[name], error)
+            worst[name] = largest(worst[name], error)
     return worst
 
 
@@ -73,12 +73,12 @@ def _errors(A: Matrix, D: Matrix) -> tuple[float, float, float, float]:
     identity = -np.einsum("k,kij->ij", weights, inverse_a @ E @ inverse_d) - exact
     # S = A^{1/2} - D^{1/2} solves A^{1/2} S + S D^{1/2} = E, and A^{1/2} (A^{-1/2} - D^{-1/2}) D^{1/2} = -S.
     S = root_a - root_d
-    algebra = max(np.abs(root_a @ S + S @ root_d - E).max() / np.abs(E).max(),
-                  np.abs(root_a @ exact @ root_d + S).max() / np.abs(S).max())  # fmt: skip
+    algebra = largest(np.abs(root_a @ S + S @ root_d - E) / np.abs(E).max(),
+                      np.abs(root_a @ exact @ root_d + S) / np.abs(S).max())  # fmt: skip
     least_a, least_d = (np.linalg.eigvalsh(X)[0] for X in (A, D))
     bound = np.linalg.norm(E, 2) / (np.sqrt(least_a * least_d) * (np.sqrt(least_a) + np.sqrt(least_d)))
     share = np.linalg.norm(exact, 2) / bound
-    return float(np.abs(first).max() / scale), float(np.abs(identity).max() / scale), float(algebra), float(share)
+    return float(np.abs(first).max() / scale), float(np.abs(identity).max() / scale), algebra, float(share)
 
 
 def _shifts(c: float) -> tuple[Matrix, Matrix]:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.random import Generator
 
 from normkit.studies.gap import pair
-from normkit.studies.kit.claims import Claim, below, check
+from normkit.studies.kit.claims import Claim, below, check, largest
 from normkit.studies.kit.study import Run
 
 
@@ -27,7 +27,7 @@ def errors(rng: Generator, draws: int) -> dict[str, float]:
     squared = (sigma**2).sum(axis=1)
     found = {
         "as printed": np.abs(pair.frobenius_squared(a, b, rho) - squared).max(),
-        "without cancellation": max(np.abs(op - sigma[:, 0]).max(), np.abs(fro - np.sqrt(squared)).max()),
+        "without cancellation": largest(np.abs(op - sigma[:, 0]), np.abs(fro - np.sqrt(squared))),
     }
     return {name: float(value) for name, value in found.items()}
 

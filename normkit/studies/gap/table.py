@@ -14,7 +14,7 @@ from normkit.studies.gap import pictures
 from normkit.studies.gap.constants import frobenius_limit
 from normkit.studies.gap.reference import COLUMNS, GRID, NORMS, ROWS, SAMPLES, known
 from normkit.studies.gap.sampling import SAMPLERS, gap, moments
-from normkit.studies.kit.claims import Claim, below, within
+from normkit.studies.kit.claims import Claim, below, largest, within
 from normkit.studies.kit.outcome import Figure, Table
 from normkit.studies.kit.study import Run
 
@@ -121,14 +121,14 @@ def _samplers(at: Run, means: Means, count: int, drawn: str) -> Iterator[Claim]:
 
 def _evaluation(at: Run) -> float:
     """The largest difference between the norms by A alone and an SVD of the difference of the library's directions."""
-    worst = 0.0
+    errors = []
     for m, n in ((2, 50), (3, 100), (10, 200), (20, 500)):
         W = at.rng("evaluation", m, n).standard_normal((4, m, n))
         delta = nk.dualize("spectral", W) - nk.dualize("rows(linf, l2)", W)
         sigma = np.linalg.svd(delta, compute_uv=False)
         op, fro = gap(W @ np.swapaxes(W, 1, 2))
-        worst = max(worst, np.abs(op - sigma[:, 0]).max(), np.abs(fro - np.sqrt((sigma**2).sum(axis=1))).max())
-    return float(worst)
+        errors += [np.abs(op - sigma[:, 0]), np.abs(fro - np.sqrt((sigma**2).sum(axis=1)))]
+    return largest(*errors)
 
 
 def slope(n: NDArray[np.float64], means: NDArray[np.float64]) -> float:

@@ -15,7 +15,7 @@ import numpy as np
 
 import normkit as nk
 from normkit.studies.grams.matrices import KINDS, Matrix, gram, logdet, norms, rows
-from normkit.studies.kit.claims import Claim, below, check, refuted, within
+from normkit.studies.kit.claims import Claim, below, check, largest, refuted, within
 from normkit.studies.kit.outcome import Table
 from normkit.studies.kit.study import Run
 
@@ -41,15 +41,15 @@ def parts(at: Run) -> Iterator[Claim | Table]:
     for kind in KINDS:
         X = rows(at.rng("moments", kind), kind, *SHAPE)
         G, n = gram(X), SHAPE[0]
-        nuclear, frobenius, largest = norms(X)
+        nuclear, frobenius, top = norms(X)
         per_row = float(logdet(G)) / n
-        above = [2 * np.log(nuclear / n), 2 * np.log(frobenius / n**0.5), 2 * np.log(largest)]
+        above = [2 * np.log(nuclear / n), 2 * np.log(frobenius / n**0.5), 2 * np.log(top)]
         spectrum = np.linalg.eigvalsh(G)
         rough = float(nk.value("linf->linf", G))
         low, high, wide = (quadrature(G, end) / n for end in (float(spectrum[0]), float(spectrum[-1]), rough))
         table.append([kind, low, per_row, high, wide, *above])
         chain.append(bool(per_row <= above[0] <= above[1] + 1e-12 and above[1] <= above[2] + 1e-12))
-        sides.append(max(low - per_row, per_row - high, high - wide))
+        sides.append(largest(low - per_row, per_row - high, high - wide))
     names = ("kind", "from below", "log det/n", "moments, lambda_1", "moments, row sums", "nuclear", "Frobenius", "op")
     yield Table("bounds", f"log det(G)/n of {SHAPE[0]} unit rows of {SHAPE[1]} numbers, and its bounds", names, table)
     yield check("gram.norms", "log det/n <= 2 log(nuc/n) <= 2 log(fro/sqrt(n)) <= 2 log(op)", all(chain),

@@ -20,7 +20,7 @@ import numpy as np
 
 from normkit.studies.grams import pictures
 from normkit.studies.grams.matrices import KINDS, Matrix, gram, logdet, rows
-from normkit.studies.kit.claims import Claim, below, check, refuted, within
+from normkit.studies.kit.claims import Claim, below, check, largest, refuted, within
 from normkit.studies.kit.outcome import Figure, Table
 from normkit.studies.kit.study import Run
 
@@ -47,7 +47,7 @@ def parts(at: Run) -> Iterator[Claim | Table | Figure]:
     for kind, G in found.items():
         logs = np.log(np.linalg.eigvalsh(G))
         each = {k: logdet(parts_of(G, subsets(N, k))) for k in range(1, N + 1)}
-        outside += [float(max(logs[:k].sum() - v.min(), v.max() - logs[N - k :].sum())) for k, v in each.items()]
+        outside += [largest(logs[:k].sum() - v, v - logs[N - k :].sum()) for k, v in each.items()]
         means[kind] = {k: (float(v.mean()), float(v.min()), float(v.max())) for k, v in each.items()}
     yield Table("rows", f"Mean of log det G_S/k over all S of k rows of {N}",
                 ("kind", *(f"k = {k}" for k in range(2, N + 1))),
@@ -79,7 +79,7 @@ def _determinants(found: dict[str, Matrix]) -> Iterator[Claim]:
             mean = float(np.mean(np.linalg.det(parts_of(G, subsets(N, k)))))
             errors.append(abs(mean * comb(N, k) / poly[k] - 1))
     yield below("gram.determinants", "the mean of det G_S is e_k of the eigenvalues over the number of subsets: "
-                "relative difference", max(errors), 1e-8, confidence=EXACT)  # fmt: skip
+                "relative difference", largest(errors), 1e-8, confidence=EXACT)  # fmt: skip
 
 
 def _ridge(at: Run, found: dict[str, Matrix]) -> Iterator[Claim | Table]:

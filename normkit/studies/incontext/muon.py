@@ -15,7 +15,7 @@ import numpy as np
 
 from normkit.optim import SteepestDescent
 from normkit.studies.incontext.problem import CELLS, KAPPAS, SIZE, Floats, Spectrum, basis
-from normkit.studies.kit.claims import conditional, within
+from normkit.studies.kit.claims import conditional, largest, within
 from normkit.studies.kit.outcome import Outcome, Table
 from normkit.studies.kit.study import Run
 
@@ -121,7 +121,7 @@ def counts(at: Run, made: Outcome) -> dict[tuple[int, int, float], Path]:
 def _apart(alone: Path, whole: Path, turn: Floats, key: tuple[int, int, float]) -> float:
     """The largest entry of the difference between a run of matrices and the recursion, in units of the minimizer."""
     pairs = zip(alone.weights, whole.weights, strict=False)
-    return float(max(np.max(np.abs(W - (turn * w) @ turn.T)) for w, W in pairs)) / Spectrum(*key[:2]).far
+    return largest(*(np.abs(W - (turn * w) @ turn.T) for w, W in pairs)) / Spectrum(*key[:2]).far
 
 
 def conditions(at: Run, made: Outcome) -> dict[float, Path]:

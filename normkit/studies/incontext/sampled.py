@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from normkit.studies.incontext.problem import Floats, Problem
-from normkit.studies.kit.claims import below, within
+from normkit.studies.kit.claims import below, largest, within
 from normkit.studies.kit.outcome import Outcome, Table
 from normkit.studies.kit.study import Run
 
@@ -72,13 +72,13 @@ def _statistics(sums: list[Any], count: int) -> tuple[Floats, Floats]:
 
 
 def _difference(problem: Problem, W: Floats, step: float = 1e-3) -> float:
-    gradient, worst = problem.gradient(W), 0.0
+    gradient, errors = problem.gradient(W), []
     for place in np.ndindex(W.shape):
         move = np.zeros_like(W)
         move[place] = step
         slope = (problem.loss(W + move) - problem.loss(W - move)) / (2 * step)
-        worst = max(worst, float(abs(slope - gradient[place])))
-    return worst
+        errors.append(abs(slope - gradient[place]))
+    return largest(errors)
 
 
 def _minimum(problem: Problem, at: Run) -> list[float]:
@@ -86,4 +86,4 @@ def _minimum(problem: Problem, at: Run) -> list[float]:
     best = np.asarray(np.linalg.inv(problem.gamma), np.float64)
     beside = (best + 0.1 * at.rng("beside", place).standard_normal((D, D)) for place in range(100))
     falls = [problem.loss(best) - problem.loss(W) for W in beside]
-    return [float(np.max(np.abs(problem.gradient(best)))), max(falls)]
+    return [largest(np.abs(problem.gradient(best))), largest(*falls)]

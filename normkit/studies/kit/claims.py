@@ -134,6 +134,21 @@ def _claim(
     return Claim(id, claim, plain(got), plain(want), plain(room), confidence, verdict, documented)
 
 
+def largest(*numbers: Any) -> float:
+    """Return the largest of numbers and arrays; a NaN among them is the largest, for it is no evidence.
+
+    Python's max may pass over a NaN, and a claim about what is left would hold.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from normkit.studies.kit.claims import largest
+    >>> largest(0.5, [0.25, 2.0]), max(0.5, np.nan), largest(0.5, np.nan)
+    (2.0, 0.5, nan)
+    """
+    return float(np.max([np.max(each) for each in numbers]))
+
+
 def plain(value: Any) -> Any:
     """Return a value as JSON has it; numbers that are not finite, which JSON has not, as texts.
 

@@ -95,7 +95,7 @@ def _unique(at: Run) -> Claim:
         best = -RADIUS * float(nk.dual_value("rms->rms", G))
         optimal = near[np.abs(value / best - 1) < 1e-8]
         gaps = np.linalg.norm(optimal[:, None] - optimal, axis=(2, 3)) / bound(3, 5)
-        apart[name] = {"optima": len(optimal), "farthest two": float(gaps.max())}
+        apart[name] = {"optima": len(optimal), "farthest two": float(gaps.max()) if len(optimal) > 1 else np.inf}
     unique = {name: each["optima"] > 1 and each["farthest two"] < 1e-6 for name, each in apart.items()}
     return conditional("S10.unique", "the optimum is unique: needs rank G = min(m, n)", unique["rank 3"],
                        unique["rank 2"], {name: each["farthest two"] for name, each in apart.items()},

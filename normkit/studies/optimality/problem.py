@@ -10,7 +10,7 @@ from numpy.random import Generator
 from scipy.optimize import linprog
 
 import normkit as nk
-from normkit.studies.kit.claims import Claim, below, check, within
+from normkit.studies.kit.claims import Claim, below, check, largest, within
 from normkit.studies.kit.outcome import Table
 from normkit.studies.kit.study import Run
 from normkit.studies.optimality.candidates import RADIUS, SHAPES, Matrices, inside, nearby
@@ -42,7 +42,7 @@ def parts(at: Run) -> Iterator[Claim | Table]:
                 ("shape", "candidates of each kind", "random, best", "random, median", "near the optimum, best",
                  "value of the optimum", "nearest random candidate"), rows,
                 note="the last column is the distance from the optimum over its Frobenius norm")  # fmt: skip
-    best = [max(each["random"], each["near"]) for each in found]
+    best = [largest(each["random"], each["near"]) for each in found]
     yield below("S10.optimum", "no feasible X is better than -eta sqrt(m/n) UV', as a share of its value", best,
                 1 + 1e-14, confidence="random and perturbed candidates")  # fmt: skip
     yield within("S10.value", "the optimal value is -eta sqrt(m/n) |G|_nuc", [each["value"] for each in found], 1.0,

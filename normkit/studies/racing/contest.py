@@ -11,6 +11,7 @@ import normkit as nk
 from normkit.errors import NonFiniteError, ParameterError
 from normkit.optim import PIPELINES, SteepestDescent, pipeline_named
 from normkit.optim.schedules import linear
+from normkit.studies.kit.claims import largest
 from normkit.studies.racing.objective import Arrays, Objective, load
 
 POINTS = 60
@@ -81,16 +82,26 @@ def slope_error(objective: Objective, rng: np.random.Generator, draws: int = 3) 
     """Return by how much <gradient, D> misses a central difference of the loss, over |gradient| |D|, at the start.
 
     The largest of some random directions D; the batch stays the same.
+
+    Raises
+    ------
+    ParameterError
+        If the loss or the gradient is not finite there.
     """
     weights = objective.start(int(rng.integers(2**31)))
-    _, gradient = objective.slope(weights, 1)
+    loss, gradient = objective.slope(weights, 1)
+    if not isfinite(loss):
+        raise ParameterError(f"{objective.name}: the loss at the start is {loss}; give a finite one")
+    if lost := [name for name, g in gradient.items() if not np.all(np.isfinite(g))]:
+        raise ParameterError(f"{objective.name}: the gradient of {lost[0]!r} at the start is not finite")
     size = np.sqrt(sum(float(np.sum(g * g)) for g in gradient.values()))
-    worst = 0.0
+    errors = []
     for _ in range(draws):
         D = {name: rng.standard_normal(x.shape) for name, x in weights.items()}
         length = np.sqrt(sum(float(np.sum(d * d)) for d in D.values()))
         h = 1e-5 / length
         ends = [objective.slope({name: x + s * h * D[name] for name, x in weights.items()}, 1)[0] for s in (1, -1)]
         along = sum(float(np.sum(gradient[name] * D[name])) for name in D)
-        worst = max(worst, abs((ends[0] - ends[1]) / (2 * h) - along) / max(size * length, 1e-300))
-    return float(worst) if isfinite(worst) else inf
+        errors.append(abs((ends[0] - ends[1]) / (2 * h) - along) / max(size * length, 1e-300))
+    worst = largest(errors)
+    return worst if isfinite(worst) else inf

@@ -119,7 +119,8 @@ def _of_file(name: str, found: dict[str, Any]) -> Objective:
         return _arrays(guarded(name, found["initial"], seed), f"{name}: initial(seed)")
 
     def given(weights: Arrays) -> Any:
-        return weights[ALONE] if list(weights) == [ALONE] else weights
+        copies = {key: x.copy() for key, x in weights.items()}  # the file may write to what it gets
+        return copies[ALONE] if list(copies) == [ALONE] else copies
 
     def slope(weights: Arrays, seed: int) -> tuple[float, Arrays]:
         made = guarded(name, found["loss_and_gradient"], given(weights), seed)
@@ -152,10 +153,10 @@ def guarded(name: str, function: Callable[..., Any], *arguments: Any) -> Any:
         return function(*arguments)
     except NormkitError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == name]
         lines = [error.lineno] if isinstance(error, SyntaxError) else lines
-        where = f"{name}, line {lines[-1]}" if lines else name
+        where = f"{name}, line {lines[-1]}" if lines and lines[-1] else name
         raise ParameterError(f"{where}: {type(error).__name__}: {error}") from error
 
 
@@ -163,6 +164,8 @@ def _arrays(value: Any, what: str) -> Arrays:
     named = value if isinstance(value, Mapping) else {ALONE: value}
     if not named:
         raise ParameterError(f"{what} must return arrays by name; got none")
+    if turned := [key for key, each in named.items() if np.iscomplexobj(each)]:
+        raise ParameterError(f"{what} must return arrays of real numbers; {turned[0]!r} is complex")
     try:
         return {str(key): np.array(each, dtype=np.float64) for key, each in named.items()}
     except (TypeError, ValueError) as error:
