@@ -101,7 +101,6 @@ FAULTS: dict[str, tuple[Any, str, Any, Any, str]] = {
     "closed": (pair, "frobenius_squared", lambda a, b, rho: 4 - 4 * rho**2, rows, "S06.closed"),
     "aspect": (aspect, "mean_root", lambda g: 1 - g / 7, aspect, "S07.F"),
     "baseline": (dominance, "baseline", lambda m, n: float(np.sqrt(n)), dominance, "S08.rows"),
-    "cost": (cost, "seconds", lambda sizes: [[1.0, 1.0]] * len(sizes), cost, "S09.order"),
 }  # fmt: skip
 
 
@@ -116,6 +115,11 @@ def test_a_planted_fault_flips_the_verdict(
     claims = {each.id: each for each in piece.parts(Run(0, True, cells=fresh)) if hasattr(each, "verdict")}
     assert claims[id].verdict != before
     assert not claims[id].as_documented
+
+
+def test_equal_costs_flip_the_verdict() -> None:
+    made = [each for each in cost.parts(Run(0, True), [[1.0, 1.0]] * len(cost.SIZES)) if hasattr(each, "verdict")]
+    assert {each.id: each.verdict for each in made} == {"S09.order": "false", "S09.ratio": "measured"}
 
 
 def test_a_wrong_sampler_is_found(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -31,9 +31,10 @@ START, FAR = 12.0, 50.0
 """N(W_0), and the size of the entries of the minimizer."""
 NORMS = {"l1": "max", "nuclear": "spectral", "row norms": "l2->linf"}
 """K, by name, and the norm whose dual it is."""
+FINDING = "Lion-K with decoupled decay keeps its weights in a ball whatever the loss: N(W) <= 1/wd in the limit."
 
 
-@study("lion-k-box", "the ball that decoupled decay keeps the weights in", ("S33",))
+@study("lion-k-box", "the ball that decoupled decay keeps the weights in", ("S33",), finding=FINDING)
 def STUDY(at: Run) -> Outcome:
     """Run Lion-K on a quadratic with a far minimizer, and compare every step with the invariant."""
     made, steps = Outcome(), at.pick(200, 400)

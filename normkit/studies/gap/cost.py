@@ -1,7 +1,7 @@
 """S09: what Muon's map costs beside RMNP's: five quintic steps of Newton-Schulz against one normalization of rows.
 
 Times are those of this machine: nothing is claimed of their size. They are the processor's, of one thread, taken in a
-process of its own, so that neither other work nor other threads are counted.
+process of its own beside the rest of the study, so that neither other work nor other threads are counted.
 """
 
 from __future__ import annotations
@@ -64,13 +64,17 @@ def _mean(function: Callable[[], object], calls: int) -> float:
     return (time.process_time() - start) / calls
 
 
-def parts(at: Run) -> Iterator[Claim | Table | Figure]:
-    """Yield the times, what is claimed of their order, and a figure."""
-    sizes = SIZES + at.pick((), LARGE)
-    found = dict(zip(sizes, seconds(sizes), strict=True))
+def sizes(at: Run) -> tuple[int, ...]:
+    """Return the sides of the matrices that are timed."""
+    return SIZES if at.quick else SIZES + LARGE
+
+
+def parts(at: Run, times: list[list[float]]) -> Iterator[Claim | Table | Figure]:
+    """Yield the times of `seconds`, what is claimed of their order, and a figure."""
+    found = dict(zip(sizes(at), times, strict=True))
     ratios = {m: muon / rmnp for m, (muon, rmnp) in found.items()}
     yield Table("cost", "Seconds of one thread on this machine, float32, m x m", ("m", "five steps", "rows", "ratio"),
-                [[m, *found[m], ratios[m]] for m in sizes])  # fmt: skip
+                [[m, *found[m], ratios[m]] for m in found])  # fmt: skip
     small = [ratios[m] for m in SIZES]
     yield check("S09.order", "the ratio of the costs grows from m = 64 to 512",
                 all(a < b for a, b in pairwise(small)), small,

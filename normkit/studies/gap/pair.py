@@ -46,6 +46,7 @@ def norms(product: NDArray[np.float64], rho_squared: NDArray[np.float64]) -> tup
     return op, np.sqrt(2 * q)
 
 
+@cache
 def tail(n: float, threshold: float) -> float:
     """Return P(sqrt(n) |Delta|_op > threshold), m = 2, by quadrature: no sampling.
 
