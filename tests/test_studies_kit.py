@@ -189,9 +189,9 @@ def test_a_killed_run_goes_on_where_it_was(tmp_path: Path) -> None:
     def start(out: str, hang: int) -> subprocess.Popen[bytes]:
         environment = os.environ | {"TRACE": str(trace), "HANG": str(hang)}
         words = [sys.executable, str(script), "study", "slow", "--workers", "1", "--json", "--out", str(tmp_path / out)]
-        return subprocess.Popen(words, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        return subprocess.Popen(words, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
-    whole, _ = start("whole", -1).communicate()
+    whole, fresh = start("whole", -1).communicate()
     trace.unlink()
     hanging = start("killed", 4)
     while not trace.exists() or len(trace.read_text().splitlines()) < 5:
@@ -201,8 +201,9 @@ def test_a_killed_run_goes_on_where_it_was(tmp_path: Path) -> None:
     hanging.communicate()
     assert not (tmp_path / "killed" / "slow.json").exists()
     resumed = start("killed", -1)
-    text, _ = resumed.communicate()
+    text, report = resumed.communicate()
     assert resumed.returncode == 0
+    assert b"4 cells of an earlier run" in report and b"earlier" not in fresh
     assert text == whole == (tmp_path / "killed" / "slow.json").read_bytes()
     assert trace.read_text().split() == ["0", "1", "2", "3", "4", "4", "5"]
     assert [path.name for path in (tmp_path / "killed").iterdir()] == ["slow.json"]

@@ -112,8 +112,8 @@ def _command(study: Study) -> click.Command:
             click.echo(text(made), nl=False)
         return 0 if fine else 1
 
-    about = study.about.split("\n\n")
-    return click.Command(study.name, params=[*COMMON, *options], callback=run, help=about[0], short_help=study.title)
+    what = {"help": study.finding, "short_help": study.title}  # the text of the page is in Markdown, with formulas
+    return click.Command(study.name, params=[*COMMON, *options], callback=run, **what)
 
 
 def _every(quick: bool, long: bool, as_json: bool, out: str | None, seed: int, workers: int | None) -> int:
@@ -190,5 +190,6 @@ def _run(study: Study, asked: _Asked, options: dict[str, Any]) -> tuple[dict[str
         written = files.write(place, study, outcome, document)
         cells.forget()
         click.echo(f"wrote {', '.join(path.name for path in written)} to {place}", err=True)
-    click.echo(f"{study.name}: {time.perf_counter() - start:.1f} s", err=True)
+    earlier = f", {cells.taken} cells of an earlier run taken" if cells.taken else ""
+    click.echo(f"{study.name}: {time.perf_counter() - start:.1f} s{earlier}", err=True)
     return document, outcome.as_documented

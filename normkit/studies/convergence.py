@@ -27,7 +27,7 @@ with that: over the first 300 steps the median nuclear rank of the gradient is a
 $1.9/L_*$ ($10.5$), and below it for $1/L_*$ and for gradient descent.
 
 **Noise.** With momentum $1-\beta=T^{-1/2}$ and steps $T^{-3/4}$ the mean of $\Vert HW_t\Vert_{nuc}$ over a run of
-Muon falls with the power $-1/4$ of its length $T$, as in the theory of arXiv 2509.15816; that of MVR2, with
+Muon falls with the power $-1/4$ of its length $T$, which arXiv 2509.15816 announces; that of MVR2, with
 $1-\beta=T^{-2/3}$ and steps $T^{-2/3}$, with the power $-1/3$. What these slopes show needs care. Without any noise
 they are the same: a run that starts at a fixed distance needs about $T^{3/4}$, resp. $T^{2/3}$, steps to arrive, and
 the share of the run that this takes is what the mean sees. Variance reduction is seen in the second halves: under the

@@ -2,9 +2,9 @@ r"""Polynomial and rational iterations for the polar factor: what their coeffici
 
 **What holds.** An odd polynomial step acts on singular values alone. The best composition of such steps is greedy: each
 is the best approximation of 1 on what the ones before leave of $[\ell,1]$. Three published lists are such compositions;
-the library's exchange algorithm reproduces two of them to the last digits that their own tables have (the seventh and
-eighth rows of the longest list end at $10^{-10}$ and $10^{-8}$ from the exact optimum) and the third to its four
-decimals. The error after $T$ steps of degree $d=2q+1$ is at most $(1-\ell^2)^{(q+1)^T}$.
+the library's exchange algorithm reproduces two of them to $10^{-13}$ (but for the seventh row of the longest list,
+which is $2\cdot10^{-11}$ away) and the third to its four decimals. The error after $T$ steps of degree $d=2q+1$ is at
+most $(1-\ell^2)^{(q+1)^T}$.
 
 **What the source prints.** The appendix of arXiv 2505.16932 has the exponent $(d+1)^T$. It is false: for quintic steps,
 $\ell=0.7$ and $T=2$ the error is $2.6\cdot10^{-8}$, the printed bound $3.0\cdot10^{-11}$. Of 40 cases (degrees 3 and 5,

@@ -122,7 +122,7 @@ def _sources(slopes: dict[str, float], half: dict[str, list[float]], lengths: tu
     yield below("S31.reduction", f"under the schedule of MVR2, MVR2 ends {GAIN:g} times below an average, at the "
                 "longest run: second halves, MVR2 over Muon", 1 / ratio[-1], 1 / GAIN,
                 confidence=f"{SEEDS} seeds; MVR2 takes two gradients a step")  # fmt: skip
-    yield check("S31.growth", "that advantage grows with T", bool(np.all(np.diff(ratio) > 0)),
+    yield check("S31.growth", "that advantage of MVR2 over an average grows with T", bool(np.all(np.diff(ratio) > 0)),
                 dict(zip(map(str, lengths), ratio, strict=True)), "increasing",
                 confidence=f"{SEEDS} seeds")  # fmt: skip
     equal = {"MVR2": half["MVR2"][-2], "Muon": half["Muon"][-1]}

@@ -172,7 +172,7 @@ def _lengths(at: Run) -> Iterator[Claim | Table]:
     how = f"{len(seeds)} problems of one kind, {steps} steps"
     yield check("S30.safe", "with steps of 1/L* and 1/L gradient descent ends below the spectral sharp step",
                 min(lead[SAFE]) > 1, lead[SAFE], "> 1", confidence=how)  # fmt: skip
-    yield refuted("S30.order", "it does so whatever the length: also with steps of 1.9/L* and 1.9/L",
+    yield refuted("S30.order", "gradient descent does so whatever the length: also with 1.9/L* and 1.9/L",
                   max(lead[LONG]) < 1, lead[LONG], "> 1", confidence=how)  # fmt: skip
     grown = []
     for problem in problems.values():

@@ -145,8 +145,8 @@ def _steps(at: Run) -> Iterator[Claim | Table | Figure]:
                       "if the nuclear rank is at least 2 L*/L", bool(wide.any() and more[wide].all()), bool(more.all()),
                       counts, confidence="exact under the condition; derived for this project")  # fmt: skip
     fewer = int(np.sum(ratio[between] < 1))
-    yield refuted("S34.guarantee", "it does so wherever its guarantee is the larger one, that is above L*/L", fewer > 0,
-                  f"less in {fewer} of {int(between.sum())} between 1 and 2 times that rank", 0,
+    yield refuted("S34.guarantee", "the spectral step lowers f more wherever its guarantee is the larger: above L*/L",
+                  fewer > 0, f"less in {fewer} of {int(between.sum())} between 1 and 2 times that rank", 0,
                   confidence="counter-examples")  # fmt: skip
     yield below("S34.identity", "for H = I the guarantee of the spectral step is never the larger: nuclear rank / "
                 "(L*/L)", found["identity"][:, 0], 1 + 1e-12, confidence="exact")  # fmt: skip

@@ -63,7 +63,7 @@ def parts(at: Run) -> Iterator[Claim | Table | Figure]:
     yield within("gram.rate", "that is about -d (d + 1)/(2 n) a generation", mean,
                  -DIMENSION * (DIMENSION + 1) / (2 * SAMPLES), 0.05, confidence="exact")  # fmt: skip
     deviation = [float((traces[t].mean() - DIMENSION) / (traces[t].std(ddof=1) / runs**0.5)) for t in (10, 20)]
-    yield refuted("gram.variance", "the mean of the trace shows it", max(map(abs, deviation)) < 4,
+    yield refuted("gram.variance", "the mean of the trace shows a collapse", max(map(abs, deviation)) < 4,
                   {"standard errors from the start, t = 10, 20": deviation, "log det": float(logs[20].mean())},
                   confidence=f"{runs} runs")  # fmt: skip
     half = GENERATIONS // 2

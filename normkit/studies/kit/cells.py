@@ -36,6 +36,11 @@ class Cells:
     watch : callable, optional
         Called as ``watch(label, done, total)``.
 
+    Attributes
+    ----------
+    taken : int
+        How many results were those of an earlier run, from the journal.
+
     Raises
     ------
     ParameterError
@@ -64,6 +69,7 @@ class Cells:
             raise ParameterError(f"a seed is a whole number from 0 on; got {seed}")
         self.study, self.seed, self.journal, self.workers, self.watch = study, seed, journal, workers, watch
         self._known = dict(_read(journal)) if journal is not None else {}
+        self._earlier, self.taken = frozenset(self._known), 0
 
     def map(self, label: str, function: Callable[..., Any], cells: Sequence[tuple[Any, ...]]) -> list[Any]:
         """Return ``function(rng, *cell)`` of every cell, in order.
@@ -81,6 +87,7 @@ class Cells:
         keys = [self._key(label, function, cell) for cell in cells]
         done = {key: self._known[key] for key in keys if key in self._known}
         left = {key: cell for key, cell in zip(keys, cells, strict=True) if key not in done}
+        self.taken += len(done.keys() & self._earlier)
         total = len(done) + len(left)
         self._tell(label, len(done), total)
         for key, value in self._run(label, function, left):
