@@ -38,10 +38,10 @@ def residuals(rng: Generator, place: int) -> dict[str, float]:
 
 def solved(rng: Generator, place: int, rounds: int) -> dict[str, float]:
     """Return N*(G) of a small G by the library, and lower and upper bounds of it by cutting planes, as shares of it."""
-    case = CASES[place]
+    case, norm = CASES[place], CASES[place].norm  # parsed once
     G = rng.standard_normal(case.small)
-    dual = float(nk.dual_value(case.norm, G))
-    lower, upper = bracket(rng, lambda X: np.asarray(nk.value(case.norm, X)), G, rounds)
+    dual = float(nk.dual_value(norm, G))
+    lower, upper = bracket(rng, lambda X: np.asarray(nk.value(norm, X)), G, rounds)
     return {"lower": lower / dual, "upper": upper / dual}
 
 
