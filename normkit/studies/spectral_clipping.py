@@ -6,7 +6,8 @@ agree with an SVD to rounding.
 Decay that shrinks only what is above a bound, $W\to(1-a)W+a\,\mathrm{cap}_b(W)$, settles where the step that is added
 balances what is taken away. With steps of length $\eta$ along a fixed direction that is $b+(1-a)\eta/a$ if the step
 comes before the decay, and $b+\eta/a$ if it comes after. Plain decay keeps $\sigma_1\le1/wd$ under steps of the
-linear minimization oracle.
+linear minimization oracle. How near it comes depends on the gradients: along noisy ones with a drift it is 1.78 here,
+and was 1.83 in an earlier run, of 2.
 """
 
 from __future__ import annotations
@@ -115,6 +116,6 @@ def _drawing(paths: dict[str, list[float]], plain: list[float], limits: list[flo
         left.legend(loc="lower right")
         right.plot(range(1, len(plain) + 1), plain, **next(inks(markers=False)))
         right.axhline(2.0, color="0.5", linewidth=0.8)
-        right.set(xlabel="step", ylabel=r"$\sigma_1$", title="decay 0.5 of LMO steps; grey: 1/wd", ylim=(0, 2.1))
+        right.set(xlabel="step", ylabel=r"$\sigma_1$", title="decay 0.5; grey: 1/wd", ylim=(0, 2.1))
 
     return draw

@@ -28,6 +28,8 @@ def folder(path: str) -> Path:
     if not path:
         raise FileError("an empty folder name; give a folder, or . for this one")
     place = Path(path)
+    if place.exists() and not place.is_dir():
+        raise FileError(f"cannot write to the folder {path}: it is a file; give a folder")
     try:
         place.mkdir(parents=True, exist_ok=True)
         with TemporaryFile(dir=place):
