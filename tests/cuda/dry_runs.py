@@ -32,9 +32,11 @@ class HostArena(Arena):
 
 @dataclass(frozen=True)
 class Dry(Run):
-    """Compiles what it is asked to launch; `made` holds the PTX by kernel and signature."""
+    """Compiles what it is asked to launch of some templates; `made` holds the PTX by kernel and signature."""
 
     made: dict[Any, str] = field(default_factory=dict)
+    templates: tuple[str, ...] = ()
+    opt: bool = True
 
     def upload(self, array: Any) -> Any:
         return np.ascontiguousarray(array).view(HostArray)
@@ -49,25 +51,27 @@ class Dry(Run):
         super().launch(Catch(), blocks, *arguments, width=width)
         signature = tuple(typeof(np.asarray(a) if isinstance(a, np.ndarray) else a) for a in taken)
         key = (kernel.py_func.__module__, kernel.py_func.__name__, signature)
-        if key not in self.made:
-            self.made[key] = cuda.compile_ptx(kernel.py_func, signature, cc=(9, 0), device=False)[0]
+        if key not in self.made and key[0].startswith(self.templates):
+            self.made[key] = cuda.compile_ptx(kernel.py_func, signature, cc=(9, 0), device=False, opt=self.opt)[0]
 
 
 class FakeDevice:
     compute_capability = (9, 0)
 
 
-def compiled(monkeypatch: pytest.MonkeyPatch, plan: Plan, kind: str, *item: int) -> dict[Any, str]:
-    """Return the PTX of all kernels that value and map of 3 items launch, at once and by chunks."""
+def compiled(
+    monkeypatch: pytest.MonkeyPatch, plan: Plan, kind: str, length: int, templates: tuple[str, ...], opt: bool
+) -> dict[Any, str]:
+    """Return the PTX of the kernels of some templates that value and map of 3 vectors launch, at once and by chunks."""
     # numba-cuda asks the driver for the device when a kernel calls a device function, also where cc is given
     monkeypatch.setattr(numba.cuda.dispatcher, "get_current_device", lambda: FakeDevice)
     monkeypatch.setattr(batches, "address", lambda data: 0)
     made: dict[Any, str] = {}
     for line in (1 << 14, 4):
-        run = Dry(Sizes(line=line, chunk=4), HostArena(), 0, made)
+        run = Dry(Sizes(line=line, chunk=4), HostArena(), 0, made, templates, opt)
         kernel = CUDAKernel(plan, kind)
-        data = [np.zeros(3 * int(np.prod(item)), STORED[kind]).view(HostArray) for _ in range(2)]
-        x, out = (batches.rows(each, 3, *item, kind=kind) for each in data)
+        data = [np.zeros(3 * length, STORED[kind]).view(HostArray) for _ in range(2)]
+        x, out = (batches.rows(each, 3, length, kind=kind) for each in data)
         kernel._launch(run, x, out, run.floats(3))
         kernel._launch(run, x, None, run.floats(3))
     return made

@@ -348,6 +348,7 @@ FAULTS = {
     "rank-off-by-one": ("topk(3)", "if i < j:", "if i <= j:"),
     "sign-lost": ("l1", "(down if entry < 0", "(up if entry < 0"),
     "tail-from-the-head": ("infconv(l1, 2*l2)", "k < COUNT and region(k) == 1", "region(k) == 5"),
+    "barrier-missing": ("amemiya(x**2 + x)", "sums[t] = value\n    cuda.syncthreads()", "sums[t] = value"),
     "limit-forgotten": ("amemiya(x**2 + x)", "found <= 1.0", "found <= 1.1"),
     "weights-misplaced": ("owl([3, 2, 2, 1, 1, 0])", "return w[np.uint64(i)]", "return w[np.uint64(5 - i)]"),
 }

@@ -62,12 +62,15 @@ def loops_in_float64(ptx: str) -> list[str]:
     return found
 
 
-def compiled(monkeypatch: pytest.MonkeyPatch, spec: str, kind: str, length: int) -> dict[Any, str]:
+def compiled(monkeypatch: pytest.MonkeyPatch, template: str, kind: str) -> dict[Any, str]:
+    """Return the PTX of the kernels of a template; optimised, which takes long, where a test looks into it."""
     pytest.importorskip("numba_cuda", reason="numba-cuda is not installed: pip install 'normkit[cuda]'")
     from dry_runs import compiled as compile_
 
     try:
-        made: dict[Any, str] = compile_(monkeypatch, plan(spec), kind, length)
+        spec, length, _ = TEMPLATES[template]
+        files = {"signs": ("sums",), "ranked": ("orders", "ranked")}.get(template, (template,))
+        made: dict[Any, str] = compile_(monkeypatch, plan(spec), kind, length, files, template == "sums")
     except Exception as error:
         if type(error).__name__ != "NvvmSupportError":
             raise
@@ -83,9 +86,8 @@ FORMATS = ("float32", "float64", "bfloat16")
     [(template, kind) for template in TEMPLATES for kind in FORMATS if (template, kind) != ("signs", "float64")],
 )
 def test_every_template_compiles_to_ptx(template: str, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    spec, length, kernels = TEMPLATES[template]
-    made = compiled(monkeypatch, spec, kind, length)
-    assert set(kernels.split()) <= {kernel for _, kernel, _ in made}
+    made = compiled(monkeypatch, template, kind)
+    assert set(TEMPLATES[template][2].split()) <= {kernel for _, kernel, _ in made}
     for (_, kernel, _), text in made.items():
         assert ".visible .entry" in text
         if kernel == "spread" and template == "sums":
@@ -102,7 +104,7 @@ def test_a_type_that_does_not_fit_is_seen(monkeypatch: pytest.MonkeyPatch) -> No
     generated.sums.cache_clear()
     try:
         with pytest.raises(Exception, match="float64"):
-            compiled(monkeypatch, "l2", "float32", 64)
+            compiled(monkeypatch, "signs", "float32")
     finally:
         generated.sums.cache_clear()
 
