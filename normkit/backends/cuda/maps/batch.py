@@ -63,6 +63,11 @@ class Lines:
         return self.size[2] * self.size[3]
 
     @property
+    def extents(self) -> tuple[int, int, int, int, int]:
+        """(G, L, R, C, turned) as the kernels take it."""
+        return (*self.size, int(self.turned))
+
+    @property
     def flat(self) -> bool:
         """Whether one stride leads from each entry to the next."""
         return self.size[2] == 1
@@ -85,6 +90,11 @@ class Lines:
         start, groups, lines, rows, step = self.at
         size = (*self.size[:3], self.size[3] // 2)
         return replace(self, data=words, at=(start // 2, groups // 2, lines // 2, rows, step), size=size)
+
+
+def both(x: Lines, to: Lines) -> tuple[Any, ...]:
+    """Return where lines are read and written, cut alike, as the kernels take it."""
+    return (x.data, x.at, to.data, to.at, x.extents)
 
 
 @dataclass(frozen=True)

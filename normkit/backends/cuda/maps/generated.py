@@ -18,8 +18,6 @@ from normkit.codegen.source import definition, fill, functions, module, rooted
 LOOPS = "normkit.backends.cuda.maps.loops"
 SAFE = {"float64": (2.0**-830, 2.0**830), "float32": (2.0**-110, 2.0**120)}
 """Plain sums in this range, the lower end per entry, have lost nothing to underflow or overflow."""
-SORT = 12
-"""Bytes of a key and an index."""
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from normkit.backends.cuda.maps.formats import STORED
 from normkit.backends.cuda.maps.lift import Polar
 from normkit.backends.cuda.maps.moves import filled, ones, rescaled, restored
 from normkit.backends.cuda.maps.node import Node
-from normkit.backends.cuda.maps.run import Arena, Run, Sizes
+from normkit.backends.cuda.maps.run import Arena, Run, Sizes, device
 from normkit.codegen.plan import CombinePlan, LiftPlan, MapPlan, MixedPlan, Plan
 from normkit.errors import DTypeError
 
@@ -45,7 +45,7 @@ class CUDAKernel:
     Zero items have value and map 0; ties of a maximum take the first index in the order of the item; an item with a
     NaN or an infinity has the value NaN, and an arbitrary map: the value is the flag, and looking for it takes no pass
     of its own. Values are float64 for all entries; terms of a sum are float32 where entries are no wider.
-    Memory is kept for each stream between calls; two threads must not run one kernel on one stream at once.
+    Memory is kept for each device and stream between calls; two threads must not run one kernel on one stream at once.
     """
 
     plan: Plan
@@ -81,7 +81,8 @@ class CUDAKernel:
     def _run(self, x: Any, out: Any | None, stream: Any, values: Any) -> Any:
         if values is None:
             values = cuda.device_array(max(1, x.shape[0]), np.float64)[: x.shape[0]]
-        run = Run(self.sizes, self.arenas.setdefault(int(getattr(stream, "handle", stream) or 0), Arena()), stream)
+        key = (device(), int(stream))
+        run = Run(self.sizes, self.arenas.setdefault(key, Arena()), stream)
         try:
             if x.size:
                 self._launch(run, self._batch(x), None if out is None else self._batch(out), values)

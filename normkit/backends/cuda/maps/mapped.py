@@ -153,7 +153,7 @@ class AtomicNode(Node):
         here = plain.lines()
         atoms = run.constant(self.plan, lambda: np.frombuffer(self.plan.atoms.data))
         pairings, best = run.floats(x.count * shape[0]), run.integers(x.count)
-        size = (*here.size, int(here.turned))
+        size = here.extents
         made = generate("atoms", run.shape(here))
         run.launch(made.pair, x.count * shape[0], here.data, here.at, size, atoms, shape[0], pairings)
         run.launch(made.choose, run.blocks(x.count), pairings, shape[0], x.count, times, best, values)
@@ -162,7 +162,7 @@ class AtomicNode(Node):
             with written(run, out) as target:
                 _, to = matched(run, plain, target)
                 kernel = generate("atoms", run.shape(to)).write
-                shared = (to.data, to.at, (*to.size, int(to.turned)), atoms, shape[0], pairings, best)
+                shared = (to.data, to.at, to.extents, atoms, shape[0], pairings, best)
                 run.launch(kernel, run.blocks(to.count * to.length), *shared, coefficients, times)
 
         return pull

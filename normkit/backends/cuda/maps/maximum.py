@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from normkit.backends.cuda.maps.batch import Batch, Lines
+from normkit.backends.cuda.maps.batch import Batch, Lines, both
 from normkit.backends.cuda.maps.generated import generate
 from normkit.backends.cuda.maps.moves import matched, plainly, written
 from normkit.backends.cuda.maps.node import Device, Node, Pull
@@ -34,7 +34,7 @@ def peaks(run: Run, made: Any, x: Lines, sizes: tuple[float, float], times: floa
     """Find the largest magnitude of every line, and write its value."""
     cut = run.cut(x)
     tops, places = run.integers(x.count * cut.count), run.integers(x.count * cut.count)
-    shared = (x.data, x.at, (*x.size, int(x.turned)), cut.chunk, cut.strides, tops, places)
+    shared = (x.data, x.at, x.extents, cut.chunk, cut.strides, tops, places)
     run.launch(made.chunks, cut.grid, *shared, width=cut.width)
     found = Peaks(run.integers(x.count), run.integers(x.count))
     width = 1 if x.across else run.width(cut.count)
@@ -58,7 +58,7 @@ class MaxNode(Node):
         def pull(coefficients: Device, out: Batch) -> None:
             with written(run, out) as target:
                 source, to = matched(run, taken, target)
-                ends = (source.data, source.at, to.data, to.at, (*source.size, int(source.turned)))
+                ends = both(source, to)
                 cut, made = run.cut(to), self._kernels(run, source, to)
                 shared = (cut.chunk, *x.sizes, times, coefficients, found.tops, found.places)
                 run.launch(made.mark, cut.grid, *ends, *shared, width=cut.width)

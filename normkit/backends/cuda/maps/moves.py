@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from normkit.backends.cuda.maps.batch import Batch, Lines, joined
+from normkit.backends.cuda.maps.batch import Batch, Lines, both, joined
 from normkit.backends.cuda.maps.generated import Shape, generate
 from normkit.backends.cuda.maps.run import Run
 
@@ -128,7 +128,7 @@ def _entrywise(run: Run, name: str, x: Batch, out: Batch, *arguments: Any) -> No
     here, to = matched(run, x, out)
     cut = run.cut(to)
     kernel = getattr(generate("moves", run.shape(here, to)), name)
-    ends = (here.data, here.at, to.data, to.at, (*here.size, int(here.turned)))
+    ends = both(here, to)
     run.launch(kernel, cut.grid, *ends, cut.chunk, *arguments, width=cut.width)
 
 
@@ -137,16 +137,16 @@ def taken(run: Run, x: Batch, entries: Any, out: Batch) -> None:
     here = plainly(run, x).lines()
     with written(run, out) as target:
         to = target.lines()
-        shared = (here.data, here.at, (*here.size, int(here.turned)), entries, to.length)
+        shared = (here.data, here.at, here.extents, entries, to.length)
         kernel = generate("moves", run.shape(here, to)).take
-        run.launch(kernel, run.blocks(to.count * to.length), *shared, to.data, to.at, (*to.size, int(to.turned)))
+        run.launch(kernel, run.blocks(to.count * to.length), *shared, to.data, to.at, to.extents)
 
 
 def spoiled(run: Run, x: Batch, values: Any) -> None:
     """Make the values NaN of items that are not finite."""
     here = plainly(run, x).lines()
     kernel = generate("moves", run.shape(here)).spoil
-    run.launch(kernel, here.count, here.data, here.at, (*here.size, int(here.turned)), values)
+    run.launch(kernel, here.count, here.data, here.at, here.extents, values)
 
 
 def rescaled(run: Run, x: Batch) -> tuple[Batch, Any]:
@@ -154,7 +154,7 @@ def rescaled(run: Run, x: Batch) -> tuple[Batch, Any]:
     taken, made, e = plainly(run, x), run.like(x), run.integers(x.count)
     here, to = matched(run, taken, made)
     kernel = generate("moves", run.shape(here, to)).shrink
-    run.launch(kernel, here.count, here.data, here.at, to.data, to.at, (*here.size, int(here.turned)), e)
+    run.launch(kernel, here.count, *both(here, to), e)
     return made, e
 
 

@@ -8,7 +8,7 @@ from functools import cached_property
 from normkit.backends.cpu.ranked import SHARED
 from normkit.backends.cpu.ranked import RankedNode as Scalars
 from normkit.backends.cuda.maps import generated
-from normkit.backends.cuda.maps.batch import Batch
+from normkit.backends.cuda.maps.batch import Batch, both
 from normkit.backends.cuda.maps.moves import matched, written
 from normkit.backends.cuda.maps.node import Device, Node, Pull
 from normkit.backends.cuda.maps.ranks import Ranks, ranked
@@ -33,7 +33,7 @@ class RankedNode(Node):
         def pull(coefficients: Device, out: Batch) -> None:
             with written(run, out) as target:
                 source, to = matched(run, ranks.x, target)
-                ends = (source.data, source.at, to.data, to.at, (*source.size, int(source.turned)))
+                ends = both(source, to)
                 shared = (ranks.padded, ranks.keys, ranks.order, w, m, n, times, coefficients, records)
                 kernel = generated.ranked(run.shape(source, to), self.plan).scatter
                 run.launch(kernel, run.blocks(count * length), *ends, *shared)

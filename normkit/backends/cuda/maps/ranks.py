@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from normkit.backends.cuda.maps.batch import Batch, Lines
+from normkit.backends.cuda.maps.batch import Batch, Lines, both
 from normkit.backends.cuda.maps.generated import generate
 from normkit.backends.cuda.maps.moves import matched, plainly, written
 from normkit.backends.cuda.maps.node import Device
@@ -21,11 +21,6 @@ class Ranks:
     keys: Device
     order: Device
 
-    @property
-    def size(self) -> tuple[int, ...]:
-        """(G, L, R, C, turned) as the kernels take it."""
-        return (*self.lines.size, int(self.lines.turned))
-
 
 def ranked(run: Run, x: Batch) -> Ranks:
     """Sort the lines: in shared memory as far as tiles reach, by passes over memory beyond."""
@@ -35,7 +30,9 @@ def ranked(run: Run, x: Batch) -> Ranks:
     made, entries = generate("orders", run.shape(lines)), lines.count * padded
     ranks = Ranks(taken, lines, padded, run.integers(entries), run.integers(entries, "int32"))
     shared = (ranks.keys, ranks.order, padded)
-    run.launch(made.list_keys, run.blocks(entries), lines.data, lines.at, ranks.size, padded, ranks.keys, ranks.order)
+    run.launch(
+        made.list_keys, run.blocks(entries), lines.data, lines.at, lines.extents, padded, ranks.keys, ranks.order
+    )
     tile = min(padded, run.sizes.tile)
     run.launch(made.within, entries // tile, *shared, tile, 2, tile)
     merged = 2 * tile
@@ -53,7 +50,7 @@ def placed(run: Run, ranks: Ranks, found: Device, coefficients: Device, times: f
     """Write times * coefficient * sign * found, (lines, length) by rank, to the places of the entries."""
     with written(run, out) as target:
         source, to = matched(run, ranks.x, target)
-        ends = (source.data, source.at, to.data, to.at, (*source.size, int(source.turned)))
+        ends = both(source, to)
         kernel = generate("orders", run.shape(source, to)).place
         shared = (ranks.padded, ranks.order, found, coefficients, times)
         run.launch(kernel, run.blocks(to.count * to.length), *ends, *shared)

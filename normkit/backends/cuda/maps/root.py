@@ -7,7 +7,7 @@ from typing import Any
 
 from normkit.backends.cpu.node import evaluate
 from normkit.backends.cuda.maps import generated
-from normkit.backends.cuda.maps.batch import Batch
+from normkit.backends.cuda.maps.batch import Batch, both
 from normkit.backends.cuda.maps.moves import matched, plainly, written
 from normkit.backends.cuda.maps.node import Device, Node, Pull
 from normkit.backends.cuda.maps.run import Run
@@ -30,14 +30,14 @@ class RootNode(Node):
         saturation = self.plan.saturation or (None, None)
         capacity, rate = (self._number(scalar, sizes, 0.0) for scalar in saturation)
         records, places = run.floats(x.count * RECORD), run.integers(x.count)
-        shared: tuple[Any, ...] = (here.data, here.at, (*here.size, int(here.turned)), limit, capacity, rate)
+        shared: tuple[Any, ...] = (here.data, here.at, here.extents, limit, capacity, rate)
         kernel = generated.root(run.shape(here), self.plan).solve
         run.launch(kernel, x.count, *shared, *sizes, times, records, places, values)
 
         def pull(coefficients: Device, out: Batch) -> None:
             with written(run, out) as target:
                 source, to = matched(run, taken, target)
-                ends = (source.data, source.at, to.data, to.at, (*source.size, int(source.turned)))
+                ends = both(source, to)
                 kernel = generated.root(run.shape(source, to), self.plan).spread
                 shared = (limit, rate, *sizes, times, coefficients, records, places)
                 run.launch(kernel, run.blocks(to.count * to.length), *ends, *shared)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from normkit.backends.cuda.compat import cuda
+from normkit.backends.cuda.compat import SIMULATED, cuda
 from normkit.backends.cuda.maps.batch import Batch, Lines, rows
 from normkit.backends.cuda.maps.formats import STORED
 from normkit.backends.cuda.maps.generated import Shape
@@ -76,6 +76,11 @@ class Arena:
         for key, array in self.used:
             self.free.setdefault(key, []).append(array)
         self.used.clear()
+
+
+def device() -> int:
+    """Return the number of the device whose memory is given out."""
+    return 0 if SIMULATED else int(cuda.get_current_device().id)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from functools import cached_property
 from types import ModuleType
 
 from normkit.backends.cpu.reduce import SumNode as Scalars
-from normkit.backends.cuda.maps.batch import Batch, Lines
+from normkit.backends.cuda.maps.batch import Batch, Lines, both
 from normkit.backends.cuda.maps.generated import sums
 from normkit.backends.cuda.maps.moves import matched, plainly, written
 from normkit.backends.cuda.maps.node import Device, Node, Pull
@@ -88,12 +88,6 @@ class _Task:
         texts = (("body", plan.body), ("post", plan.post), ("slope", plan.slope))
         return sums(shape, texts, tuple(constants.items()))
 
-    @cached_property
-    def size(self) -> tuple[int, ...]:
-        """(G, L, R, C, turned) as the kernels take it."""
-        x, _ = self.ends
-        return (*x.size, int(x.turned))
-
     @property
     def at_once(self) -> bool:
         """Whether one group of threads reads a line."""
@@ -111,7 +105,7 @@ class _Task:
         writes = coefficients is not None and self.fused
         gain = values if coefficients is None else coefficients
         made = Measured(run.floats(x.count), run.integers(x.count))
-        ends = (x.data, x.at, to.data, to.at, self.size)
+        ends = both(x, to)
         sizes = (*self.x.sizes, self.times)
         if self.at_once:
             width = run.width(x.length)
@@ -132,6 +126,6 @@ class _Task:
         """Write the maps of lines that are measured."""
         run, (x, to) = self.run, self.ends
         cut = run.cut(x)
-        ends = (x.data, x.at, to.data, to.at, self.size)
+        ends = both(x, to)
         shared = (cut.chunk, *self.x.sizes, self.times, coefficients, measured.s, measured.e)
         run.launch(self.kernels.spread, cut.grid, *ends, *shared, width=cut.width)
