@@ -232,3 +232,20 @@ def test_kernels_of_this_package_compile_without_spills_and_take_the_words_they_
             assert (built.spills, built.stack) == (0, 0) and built.registers <= 80, (launch.kernel, built)
             assert built.ptx_version <= offline.NEWEST_PTX
     assert len(seen) > 15
+
+
+def test_names_of_the_driver_are_right() -> None:
+    """What is called by name, or looked up in an enumeration, exists in cuda-bindings: no GPU is needed to know."""
+    library = pytest.importorskip("cuda.bindings.driver", reason="cuda-bindings is not installed")
+    import re
+    from pathlib import Path
+
+    files = [runtime.__file__, launching.__file__, products.__file__]
+    source = "\n".join(Path(file).read_text(encoding="utf-8") for file in files)
+    called = set(re.findall(r'driver\(\s*"(\w+)"', source))
+    looked_up = set(re.findall(r"library\.(\w+(?:\.CU_\w+)?)", source))
+    assert len(called) > 12 and len(looked_up) > 6
+    for name in called | looked_up:
+        found: Any = library
+        for part in name.split("."):
+            found = getattr(found, part)
