@@ -17,7 +17,7 @@ from normkit.backends.cuda.polar.device import device
 from normkit.backends.cuda.polar.lowering import lower
 from normkit.backends.cuda.polar.memory import HOST, Place, Places
 from normkit.backends.cuda.polar.ops import Gemm, SymGemm
-from normkit.backends.cuda.polar.providers import products
+from normkit.backends.cuda.polar.providers import choice, products
 from normkit.backends.cuda.polar.providers.launches import Array, flat
 from normkit.backends.cuda.polar.providers.torch_products import TorchProducts
 from normkit.errors import BackendError
@@ -232,6 +232,55 @@ def test_kernels_of_this_package_compile_without_spills_and_take_the_words_they_
             assert (built.spills, built.stack) == (0, 0) and built.registers <= 80, (launch.kernel, built)
             assert built.ptx_version <= offline.NEWEST_PTX
     assert len(seen) > 15
+
+
+@pytest.mark.parametrize("provider", ["wgmma", "mma"])
+def test_a_plan_is_launched_in_order(provider: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All that the host does for a GPU, down to the launches; only the driver is pretended, so cuBLASLt refuses."""
+    pytest.importorskip("cuda.core", reason="cuda-core is not installed")
+    pretend(monkeypatch)
+    launched: list[tuple[Any, ...]] = []
+
+    class Code:
+        @staticmethod
+        def from_ptx(text: bytes) -> Any:
+            return Code
+
+        @staticmethod
+        def get_kernel(name: str) -> str:
+            return name
+
+    fake = SimpleNamespace(
+        ObjectCode=Code,
+        LaunchConfig=lambda grid, block, shmem_size: (grid, block, shmem_size),
+        launch=lambda stream, config, kernel, *arguments: launched.append((stream, config, kernel, len(arguments))),
+        Stream=SimpleNamespace(from_handle=lambda handle: handle),
+    )
+    monkeypatch.setattr(launching, "core", lambda: fake)
+    monkeypatch.setattr(products, "_loaded", lambda kernel, *rest: kernel.name)
+    monkeypatch.setattr(products, "_tensor_map", lambda address, box: address)
+    monkeypatch.setattr("normkit.backends.cuda.polar.job.device", lambda number: runtime.GPU(0))
+    monkeypatch.setenv(choice.VARIABLE, provider)
+    launching.compiled.cache_clear()
+    launching.stream.cache_clear()
+    x = SimpleNamespace(
+        address=1 << 30, shape=(2, 96, 200), strides=(19200, 200, 1), dtype="float32", device=0, stream=9
+    )
+    x.owner = None
+    info = polar(x, x, schedule=PE, storage="float16", segments=(3, 2))  # type: ignore[arg-type]
+    launching.compiled.cache_clear()
+    launching.stream.cache_clear()
+    products_made = [op for op in info.plan.ops if isinstance(op, SymGemm | Gemm)]
+    names = [call[2] for call in launched]
+    assert {call[0] for call in launched} == {9}
+    assert sum(str(name).startswith("symgemm") for name in names) == sum(
+        isinstance(op, SymGemm) for op in products_made
+    )
+    assert sum(str(name).startswith("gemm_mma") for name in names) == sum(isinstance(op, Gemm) for op in products_made)
+    assert len(launched) == len(info.plan.ops) + 1  # a norm takes two
+    assert info.providers == {"SymGemm": provider, "Gemm": "mma"} | dict.fromkeys(
+        ("Norm", "ScaleCast", "AddI", "CopyOut"), "kernels"
+    )
 
 
 def test_names_of_the_driver_are_right() -> None:
