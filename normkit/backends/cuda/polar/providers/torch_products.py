@@ -21,10 +21,13 @@ class TorchProducts:
         self._device = device
 
     def why_not(self, op: Op, at: Places) -> str | None:
-        """Return why not: this program does not use torch."""
+        """Return why not: this program does not use torch, or its torch sees no GPU."""
         if not isinstance(op, SymGemm | Gemm):
             return "it makes products alone"
-        return None if "torch" in sys.modules else "torch is not loaded"
+        torch = sys.modules.get("torch")
+        if torch is None:
+            return "torch is not loaded"
+        return None if self._device == HOST or torch.cuda.is_available() else "this torch sees no GPU"
 
     def bind(self, op: Op, at: Places) -> Call:
         """Return the call of a batched product."""
