@@ -1,6 +1,6 @@
 """What restarts cost in accuracy, by the type of the workspace: the table of docs/cuda.md.
 
-Run: python -m tests.cuda.numerics      (seconds; NumPy carries the plans out, float32 sums and one rounding a result)
+Run: python tests/cuda/numerics.py    (seconds; NumPy carries the plans out, float32 sums and one rounding a result)
 """
 
 from __future__ import annotations
@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
+from host_arrays import matrix, view
 
 import normkit as nk
 from normkit.backends.cuda.polar import polar
 from normkit.polar.schedule import Schedule
-from tests.cuda.host_arrays import matrix, view
 
 SHAPES = ((48, 192), (96, 96))
 KINDS = ("gaussian", "flat", "1/k", "decay to 1e-2", "decay to 1e-4", "half zero", "rank 1 + 1e-2")

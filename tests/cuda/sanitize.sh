@@ -9,5 +9,5 @@ if ! command -v compute-sanitizer >/dev/null; then
 fi
 for tool in memcheck initcheck racecheck synccheck; do
   echo "== $tool"
-  compute-sanitizer --tool "$tool" --error-exitcode 1 "$python" -m tests.cuda.small
+  compute-sanitizer --tool "$tool" --error-exitcode 1 "$python" tests/cuda/small.py
 done

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from host_arrays import view
 
 from normkit.backends.cuda.compat import SIMULATED, cuda
 from normkit.backends.cuda.kernels import copies, scale
@@ -17,7 +18,6 @@ from normkit.backends.cuda.polar.plan import Plan
 from normkit.backends.cuda.polar.providers.launches import THREADS, Array, Launch
 from normkit.backends.cuda.polar.providers.own import Own, shifted
 from normkit.backends.cuda.polar.stored import narrow, raw, widen
-from tests.cuda.host_arrays import view
 
 assert SIMULATED
 

@@ -1,4 +1,4 @@
-"""One small batch through every provider, for compute-sanitizer: python -m tests.cuda.small; see sanitize.sh."""
+"""One small batch through every provider, for compute-sanitizer: python tests/cuda/small.py; see sanitize.sh."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import os
 import sys
 
 import numpy as np
+from gpu_arrays import poisoned, sent, why_not
 
 from normkit.backends.cuda.polar import polar
 from normkit.backends.cuda.polar.providers.choice import VARIABLE
-from tests.cuda.gpu_arrays import poisoned, sent, why_not
 
 if __name__ == "__main__":
     reason = why_not()

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from host_arrays import HostView, matrix, view
 
 from normkit.backends.cuda.polar import certificate
 from normkit.backends.cuda.polar.certificate import nuclear_bounds
 from normkit.errors import BackendError, NonFiniteError, ShapeError
-from tests.cuda.host_arrays import HostView, matrix, view
 
 KINDS = ["gaussian", "flat", "decay to 1e-4", "half zero", "rank 1 + 1e-2"]
 

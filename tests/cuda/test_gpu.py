@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from gpu_arrays import DeviceView, poisoned, sent, why_not
+from host_arrays import view
 
 import normkit as nk
 from normkit.backends.cuda.polar import polar
@@ -14,8 +16,6 @@ from normkit.backends.cuda.polar.device import device
 from normkit.backends.cuda.polar.lift import LiftedPolar
 from normkit.backends.cuda.polar.providers.choice import VARIABLE
 from normkit.errors import BackendError, NonFiniteError
-from tests.cuda.gpu_arrays import DeviceView, poisoned, sent, why_not
-from tests.cuda.host_arrays import view
 
 pytestmark = pytest.mark.skipif(why_not() is not None, reason=str(why_not()))
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from host_arrays import matrix, view
 
 from normkit.backends.cuda.polar.lift import LiftedPolar, viewed
 from normkit.errors import ShapeError
-from tests.cuda.host_arrays import matrix, view
 
 ONE = ((1, 0),)
 

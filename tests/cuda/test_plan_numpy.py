@@ -5,8 +5,10 @@ from __future__ import annotations
 import logging
 from typing import Any
 
+import numerics
 import numpy as np
 import pytest
+from host_arrays import HostView, matrix, view
 from numpy.typing import NDArray
 
 import normkit as nk
@@ -22,8 +24,6 @@ from normkit.backends.cuda.polar.stored import narrow, widen
 from normkit.errors import BackendError, DTypeError, NonFiniteError, ParameterError, ShapeError, UnsafeSchedule
 from normkit.polar import workspace
 from normkit.polar.schedule import Schedule
-from tests.cuda import numerics
-from tests.cuda.host_arrays import HostView, matrix, view
 
 Array = NDArray[Any]
 PE = nk.polar_schedule("pe8", steps=5, safety=1.05)

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from host_arrays import view
 
 import normkit as nk
 from normkit.backends.cuda import launching, runtime
@@ -21,7 +22,6 @@ from normkit.backends.cuda.polar.providers import choice, products
 from normkit.backends.cuda.polar.providers.launches import Array, flat
 from normkit.backends.cuda.polar.providers.torch_products import TorchProducts
 from normkit.errors import BackendError
-from tests.cuda.host_arrays import view
 
 PE = nk.polar_schedule("pe8", steps=5, safety=1.05)
 

@@ -1,4 +1,4 @@
-"""Who makes symmetric products fastest on this GPU: lines for the table of providers; see tests/bench/cuda.py."""
+"""Who makes symmetric products fastest on this GPU: lines for the table of providers, by python -m tests.bench.cuda."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from tests.bench.cuda_timing import timed
+from tests.bench.cuda.timing import timed
 
 
 def table(shapes: Sequence[tuple[int, int, int]]) -> list[dict[str, Any]]:

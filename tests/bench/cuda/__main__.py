@@ -17,8 +17,8 @@ from collections.abc import Callable, Iterator
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from tests.bench.cuda_table import table
-from tests.bench.cuda_timing import rates, replayed, timed
+from tests.bench.cuda.table import table
+from tests.bench.cuda.timing import rates, replayed, timed
 from tests.cuda.gpu_arrays import why_not
 
 SHAPES = [(1, 1024, 1024), (64, 768, 768), (1, 2048, 8192), (1, 4096, 4096), (1, 4096, 11008), (1, 11008, 4096)]
