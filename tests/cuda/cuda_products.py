@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from normkit.backends.cuda.kernels import symgemm_wgmma
 from normkit.backends.cuda.kernels.interface import DeviceKernel
 from normkit.testing import simt
 
@@ -52,6 +54,7 @@ class Product:
     in_place: bool = False
     blocks: int = 0
     other: bool = False
+    boxes: Callable[..., Any] = symgemm_wgmma.boxes
 
     def __post_init__(self) -> None:
         rng = np.random.default_rng(self.rows + self.inner)
@@ -98,8 +101,8 @@ class Product:
         memory = [self.a, self.b, self.d, self.c]
         if self.kernel.maps:
             maps = np.zeros(16, np.uint64), np.zeros(16, np.uint64)
-            sources = zip(maps, (self.a, self.b), self.kernel.tile, strict=False)
-            options |= {"maps": {address(m): self._map(source, rows) for m, source, rows in sources}}
+            told = zip(maps, (self.a, self.b), self.boxes(*self._sizes()), strict=True)
+            options |= {"maps": {address(m): simt.TensorMap.encoded(source, *box) for m, source, box in told}}
             arguments = self.arguments(*maps)
         else:
             arguments = self.arguments()
@@ -114,8 +117,8 @@ class Product:
             **options,
         )
 
-    def _map(self, matrix: Any, rows: int) -> simt.TensorMap:
-        return simt.TensorMap(matrix.reshape(-1, self.ld_in)[:, : self.inner], rows)
+    def _sizes(self) -> tuple[Any, ...]:
+        return self.kernel, self.rows, self.inner, self.ld_in, self.batch
 
     def result(self) -> Any:
         return floats(self.c[..., : self.columns], self.dtype)

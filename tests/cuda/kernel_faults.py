@@ -108,6 +108,16 @@ FAULTS = [
     ),
     Fault("the last tile is remembered", "hopper", symgemm_wgmma, "share), uint32(k > 0)", "share), uint32(1)", GROUPS),
     Fault("too few bytes expected", "hopper", wgmma_stages, "uint32(stage_bytes))  #", "uint32(panel))  #", GROUPS),
+    Fault(
+        "maps without padding",
+        "hopper",
+        symgemm_wgmma,
+        "return Box(sizes, 2 * ld_in,",
+        "return Box(sizes, 2 * inner,",
+        GROUPS,
+    ),
+    Fault("maps that show padding", "hopper", symgemm_wgmma, "(inner, rows * batch)", "(ld_in, rows * batch)", GROUPS),
+    Fault("maps of one matrix alone", "hopper", symgemm_wgmma, "(inner, rows * batch)", "(inner, rows)", GROUPS),
     Fault("both groups share a block", "hopper", symgemm_wgmma, "uint32((role - 1) * 16384)", "uint32(0)", TURNS),
     Fault("a batch that starts anew", "hopper", wgmma_stages, "uint64(uint32(entry))", "uint64(0)", GROUPS),
     Fault(

@@ -72,8 +72,8 @@ def problem(name: str, options: Mapping[str, Any], module: ModuleType) -> tuple[
     if name == "mma":
         return Product(module.KERNEL, gamma=3.4, other=True, **sizes), run
     kernel = module.kernel(256 if name == "wide" else 128, 3, turns=name == "turns")
-    sizes |= {"rows": 300 if name == "wide" else 190, "inner": 392, "blocks": 2 - (name == "turns")}
-    return Product(kernel, gamma=3.4, other=True, **sizes), run
+    sizes |= {"rows": 300 if name == "wide" else 190, "inner": 390, "blocks": 2 - (name == "turns")}
+    return Product(kernel, gamma=3.4, other=True, boxes=module.boxes, **sizes), run
 
 
 def caught(product: Product, options: dict[str, Any]) -> bool:

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+NAME = "nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1"
+"""The driver library."""
 MAJOR, MINOR, PROCESSORS = 75, 76, 16
 """Attributes of a device in the driver's numbering: compute capability, and streaming multiprocessors."""
 
@@ -35,11 +37,10 @@ class Driver:
 @cache
 def driver() -> Driver:
     """Return what the driver of this machine says, asked once."""
-    name = "nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1"
     try:
-        library = ctypes.CDLL(name)
+        library = ctypes.CDLL(NAME)
     except OSError:
-        return Driver(None, missing=f"there is no NVIDIA driver on this machine ({name} was not found)")
+        return Driver(None, missing=f"there is no NVIDIA driver on this machine ({NAME} was not found)")
     return ask(library)
 
 
@@ -56,9 +57,9 @@ def ask(library: Any) -> Driver:
     if not library.cuDriverGetVersion(ctypes.byref(number)):
         version = (number.value // 1000, number.value % 1000 // 10)
     if code := library.cuInit(0):
-        return Driver(version, missing=f"the NVIDIA driver cannot start (cuInit: {_text(library, code)})")
+        return Driver(version, missing=f"the NVIDIA driver cannot start (cuInit: {text(library, code)})")
     if code := library.cuDeviceGetCount(ctypes.byref(number)):
-        return Driver(version, missing=f"the NVIDIA driver lists no devices ({_text(library, code)})")
+        return Driver(version, missing=f"the NVIDIA driver lists no devices ({text(library, code)})")
     if not number.value:
         return Driver(version, missing="the NVIDIA driver sees no GPU (is CUDA_VISIBLE_DEVICES empty?)")
     return Driver(version, tuple(_device(library, ordinal) for ordinal in range(number.value)))
@@ -77,7 +78,8 @@ def _device(library: Any, ordinal: int) -> Device:
     return Device(ordinal, name.value.decode(errors="replace"), (found[0], found[1]), found[2], memory.value)
 
 
-def _text(library: Any, code: int) -> str:
+def text(library: Any, code: int) -> str:
+    """Return a status of the driver in its own words."""
     said = ctypes.c_char_p()
     library.cuGetErrorString(code, ctypes.byref(said))
     return f"error {code}" + (f", {said.value.decode(errors='replace')}" if said.value else "")

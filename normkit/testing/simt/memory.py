@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+Pair = tuple[int, int]
 BASE, LIMIT = 1024, 227 * 1024
 """Shared memory starts at an address that is not 0, so that a forgotten base is seen; a block has at most 227 KB."""
 
@@ -21,6 +22,25 @@ class TensorMap:
     """Rows and columns inside; its row stride, a multiple of 16 bytes, may be longer."""
     rows: int
     """Rows of a box."""
+
+    @classmethod
+    def encoded(cls, array: NDArray[np.uint16], sizes: Pair, stride: int, box: Pair) -> TensorMap:
+        """Return what cuTensorMapEncodeTiled makes of the same numbers, innermost first, and of an array's address.
+
+        Raises
+        ------
+        ValueError
+            For what the driver refuses: an address or a stride in bytes that is no multiple of 16, a box with more than
+            256 rows; and for boxes that are not 64 columns wide, which have no model here.
+        IndexError
+            If the rows leave the array.
+        """
+        flat, (columns, rows) = array.reshape(-1), sizes
+        if flat.ctypes.data % 16 or stride % 16 or not 0 < stride < 2**40 or not 1 <= box[1] <= 256 or box[0] != 64:
+            raise ValueError(f"no tensor map with {stride} bytes from row to row and boxes of {box}")
+        if (rows - 1) * stride + 2 * columns > flat.nbytes:
+            raise IndexError(f"{rows} rows with {stride} bytes from one to the next leave the array")
+        return cls(np.lib.stride_tricks.as_strided(flat, (rows, columns), (stride, 2)), box[1])
 
 
 class Global:

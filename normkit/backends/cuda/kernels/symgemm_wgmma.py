@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any
 
 from normkit.backends.cuda import instructions as ptx
 from normkit.backends.cuda.instructions import (
@@ -28,21 +28,8 @@ from normkit.backends.cuda.kernels.interface import SYMMETRIC, DeviceKernel
 from normkit.backends.cuda.kernels.triangle import settle, split
 from normkit.backends.cuda.kernels.wgmma_stages import DEPTH, ROWS, THREADS, epilogue, producer, skipped, stage_product
 from normkit.backends.cuda.language import cuda, float32, int32, uint32, uint64
+from normkit.backends.cuda.tensor_map import Box
 from normkit.errors import ParameterError
-
-
-class Box(NamedTuple):
-    """A tensor map of a matrix of 16-bit elements: what cuTensorMapEncodeTiled is told, innermost dimension first.
-
-    Element type UINT16, no interleave, 128-byte swizzle, zeros outside; element strides 1.
-    """
-
-    sizes: tuple[int, int]
-    """Columns and rows, of the whole batch."""
-    stride: int
-    """Bytes from row to row."""
-    box: tuple[int, int]
-    """Columns and rows of a box."""
 
 
 def boxes(kernel: DeviceKernel, rows: int, inner: int, ld_in: int, batch: int) -> tuple[Box, Box]:
