@@ -98,7 +98,7 @@ def mma(dtype: str) -> Any:
 
 # ---- Hopper: sm_90a --------------------------------------------------------------------------------------------------
 mbarrier_init = instruction("mbarrier_init", "mbarrier.init.shared::cta.b64 [$0], $1;", "", "rr")
-mbarrier_init_fence = instruction("mbarrier_init_fence", "fence.mbarrier_init.release.cluster;", model=("nothing",))
+mbarrier_init_fence = instruction("mbarrier_init_fence", "fence.mbarrier_init.release.cluster;")
 mbarrier_expect = instruction(  # arrive, and expect that many bytes of copies
     "mbarrier_expect", "mbarrier.arrive.expect_tx.shared::cta.b64 _, [$0], $1;", "", "rr"
 )
@@ -116,7 +116,6 @@ tensor_map_acquire = instruction(  # needed where the 128 bytes of a map, writte
     "fence.proxy.tensormap::generic.acquire.sys [$0], 128;",
     "",
     "l",
-    model=("nothing",),
 )
 tensor_load = instruction(  # (shared destination, address of the map, column, row, mbarrier)
     "tensor_load",
@@ -124,7 +123,7 @@ tensor_load = instruction(  # (shared destination, address of the map, column, r
     "",
     "rlrrr",
 )
-wgmma_fence = instruction("wgmma_fence", "wgmma.fence.sync.aligned;", model=("nothing",))
+wgmma_fence = instruction("wgmma_fence", "wgmma.fence.sync.aligned;")
 wgmma_commit = instruction("wgmma_commit", "wgmma.commit_group.sync.aligned;")
 
 
@@ -145,4 +144,5 @@ def wgmma_wait(left: int) -> Any:
 @cache
 def registers(kind: str, count: int) -> Any:
     """Return an instruction that changes the registers of a warp: kind ``inc`` or ``dec``."""
-    return instruction(f"registers_{kind}_{count}", f"setmaxnreg.{kind}.sync.aligned.u32 {count};", model=("nothing",))
+    text = f"setmaxnreg.{kind}.sync.aligned.u32 {count};"
+    return instruction(f"registers_{kind}_{count}", text, model=("registers", kind, count))

@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 from normkit.testing.simt.memory import BASE, LIMIT, Global, Shared, TensorMap
 from normkit.testing.simt.scheduler import Barrier, Scheduler
 
+REGISTERS = 65536
+"""Of a multiprocessor."""
+
 
 class Block:
     """What the groups of one block share."""
@@ -32,6 +35,9 @@ class Block:
         self.shared_bytes, self.late, self.scheduler = shared_bytes, late, scheduler
         self.shared = Shared(statistics)
         self.mbarriers: dict[int, Any] = {}
+        self.registers = REGISTERS // threads // 8 * 8
+        """Of a thread at the start, where the compiler is told that one block has a multiprocessor to itself."""
+        self.pool = 0
         self.barriers: dict[int, Barrier] = {}
 
 
@@ -46,6 +52,9 @@ class Group:
         self.copy_groups: list[list[Callable[[], None]]] = []
         self.products: list[Callable[[], None]] = []
         self.product_groups: list[list[Callable[[], None]]] = []
+        self.fenced = False
+        self.acquired: set[int] = set()
+        self.registers = block.registers
 
     @property
     def cuda(self) -> SimpleNamespace:

@@ -74,6 +74,8 @@ class Shared:
 
     def __init__(self, statistics: dict[str, int]) -> None:
         self.data = np.full(BASE + LIMIT, 0xFF, np.uint8)
+        self.plain = np.zeros(BASE + LIMIT, bool)
+        """What threads wrote, so that the asynchronous proxy (bulk copies, wgmma) sees it after a fence alone."""
         self.end, self.statistics = BASE, statistics
 
     def places(self, addresses: Any, size: int) -> NDArray[np.int64]:
@@ -92,9 +94,23 @@ class Shared:
         return read
 
     def write(self, addresses: Any, values: Any) -> None:
-        """Write rows of bytes to addresses."""
+        """Write rows of bytes to addresses, as threads do."""
         self._count(addresses, values.shape[-1])
-        self.data[self.places(addresses, values.shape[-1])] = values
+        places = self.places(addresses, values.shape[-1])
+        self.data[places], self.plain[places] = values, True
+
+    def by_proxy(self, addresses: Any, size: int) -> NDArray[np.int64]:
+        """Return the places of `size` bytes from each address, for the asynchronous proxy.
+
+        Raises
+        ------
+        RuntimeError
+            If a thread wrote there: no kernel has the fence (fence.proxy.async) that this takes.
+        """
+        places = self.places(addresses, size)
+        if self.plain[places].any():
+            raise RuntimeError("shared memory written by threads is used by the asynchronous proxy without a fence")
+        return places
 
     def _count(self, addresses: Any, size: int) -> None:
         """Lanes go in turns of 128 bytes; in a turn a bank serves one word. One number holds the worst case."""

@@ -31,11 +31,6 @@ def model(name: str) -> Callable[[F], F]:
     return register
 
 
-@model("nothing")
-def nothing(group: Group, *operands: Any) -> None:
-    """Do nothing: fences and hints, whose absence the emulator cannot see."""
-
-
 @model("lead")
 def lead(group: Group, condition: Any) -> bool:
     """Tell whether a lane of the group satisfies the condition."""
