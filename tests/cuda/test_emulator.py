@@ -164,9 +164,11 @@ def test_sixteen_bit_types_round_to_even() -> None:
         ({"ld_out": 192}, "ld_out = 192 is less than rows = 200"),
         ({"a": 8}, "a = 8 is not a multiple"),
         ({"rows": 0}, "rows must be 1"),
+        ({"inner": 2**30 + 8, "ld_in": 2**30 + 8}, "inner must be 1 to 2"),
+        ({"batch": 2**30}, "too many at a time; split the batch"),
         ({"tiles": 3}, "takes a, b, d"),
     ],
-    ids=["leading", "short", "address", "size", "names"],
+    ids=["leading", "short", "address", "size", "bytes", "tiles", "names"],
 )
 def test_arguments_are_checked(given: dict[str, float], says: str) -> None:
     right = {"a": 0, "b": 0, "d": 0, "c": 0, "alpha": 1, "beta": 0, "gamma": 0}
@@ -174,6 +176,16 @@ def test_arguments_are_checked(given: dict[str, float], says: str) -> None:
     assert [str(x.dtype) for x in SYM.arguments(**right, **sizes)] == ["uint64"] * 4 + ["float32"] * 3 + ["int32"] * 6
     with pytest.raises(ParameterError, match=says):
         SYM.arguments(**(right | sizes | given))
+
+
+def test_rows_of_a_batch_are_counted_where_maps_name_them() -> None:
+    """A coordinate of a tensor map is a 32-bit number with a sign; 64 matrices of 8192 x 28672 are far from that."""
+    given = {"a": 0, "b": 0, "d": 0, "c": 0, "alpha": 1, "beta": 0, "gamma": 0}
+    sizes = {"rows": 8192, "inner": 28672, "ld_in": 28672, "ld_out": 8192}
+    assert WIDE.arguments(**given, **sizes, batch=64)[-1] == 64
+    for kernel in (HOP, WIDE):
+        with pytest.raises(ParameterError, match="split the batch"):
+            kernel.arguments(**given, **(sizes | {"rows": 2**16, "ld_out": 2**16, "batch": 2**15}))
 
 
 @pytest.mark.parametrize("choice", [(192, 4, False), (256, 5, False), (256, 3, True), (128, 1, False)], ids=str)

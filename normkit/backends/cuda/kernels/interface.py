@@ -22,6 +22,9 @@ GENERAL = (
 )
 """Parameters of C = alpha A B + beta D: A is (rows, inner), B (inner, columns), C and D (rows, columns)."""
 
+LARGEST = 2**30
+"""Of a size, so that an index rounded up to a tile, and the bytes of a row, are 32-bit numbers with a sign."""
+
 _CAST: dict[str, Callable[[Any], Any]] = {"l": np.uint64, "f": np.float32, "i": np.int32}
 
 
@@ -106,14 +109,20 @@ class DeviceKernel:
         Raises
         ------
         ParameterError
-            For a name too many or too few, a size below 1, rows longer than their leading dimension, or an address or
-            a row that is not aligned.
+            For a name too many or too few, a size below 1 or above `LARGEST`, rows longer than their leading dimension,
+            an address or a row that is not aligned, or more tiles in a batch (rows, where there are tensor maps) than
+            32-bit numbers count.
         """
         names = [name for name, _ in self.parameters]
         if set(given) != set(names) - {"tiles"}:
             raise ParameterError(f"{self.name} takes {', '.join(names)} but tiles; got {', '.join(given)}")
         self._check(given)
-        given["tiles"] = self.tiles(int(given["rows"]), int(given.get("columns", given["rows"])))
+        rows, batch = int(given["rows"]), int(given.get("batch", 1))
+        given["tiles"] = self.tiles(rows, int(given.get("columns", rows)))
+        if max(given["tiles"] * batch, rows * batch * self.maps) > 2 * LARGEST - max(self.tile):
+            raise ParameterError(
+                f"{self.name}: {batch} matrices of {rows} rows are too many at a time; split the batch"
+            )
         return tuple(_CAST[letter](given[name]) for name, letter in self.parameters)
 
     def _check(self, given: dict[str, float]) -> None:
@@ -128,8 +137,8 @@ class DeviceKernel:
                 raise ParameterError(f"{self.name}: {name} = {given[name]} is less than {of} = {given[of]}")
         for name, letter in self.parameters:
             value = given.get(name, 1)
-            if letter == "i" and not 1 <= value < 2**31:
-                raise ParameterError(f"{self.name}: {name} must be 1 to 2^31 - 1; got {value}")
+            if letter == "i" and not 1 <= value <= LARGEST:
+                raise ParameterError(f"{self.name}: {name} must be 1 to 2^30; got {value}")
             bytes_ = 2 * value if name.startswith("ld_") and self.align > 4 else value
             step = self.align if letter == "l" or name.startswith("ld_") else 1
             if step > 4 and bytes_ % step:
