@@ -112,8 +112,9 @@ def _command(study: Study) -> click.Command:
             click.echo(text(made), nl=False)
         return 0 if fine else 1
 
-    what = {"help": study.finding, "short_help": study.title}  # the text of the page is in Markdown, with formulas
-    return click.Command(study.name, params=[*COMMON, *options], callback=run, **what)
+    # The text of the page is in Markdown, with formulas: help is the finding.
+    params = [*COMMON, *options]
+    return click.Command(study.name, params=params, callback=run, help=study.finding, short_help=study.title)
 
 
 def _every(quick: bool, long: bool, as_json: bool, out: str | None, seed: int, workers: int | None) -> int:
