@@ -113,7 +113,7 @@ def _command(study: Study) -> click.Command:
         return 0 if fine else 1
 
     # The text of the page is in Markdown, with formulas: help is the finding.
-    params = [*COMMON, *options]
+    params: list[click.Parameter] = [*COMMON, *options]
     return click.Command(study.name, params=params, callback=run, help=study.finding, short_help=study.title)
 
 
