@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from gpu_arrays import why_not
 
 import normkit as nk
 from normkit.errors import BackendError, DTypeError, NonFiniteError, ShapeError
-from tests.cuda.gpu_arrays import why_not
 
 pytestmark = pytest.mark.skipif(why_not() is not None, reason=str(why_not()))
 
