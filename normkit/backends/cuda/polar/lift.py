@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Protocol
 
 import numpy as np
@@ -16,6 +18,7 @@ from normkit.backends.cuda.polar.run import polar
 from normkit.backends.cuda.polar.stretch import Stretch
 from normkit.errors import ShapeError
 
+LOG = logging.getLogger("normkit.cuda")
 Axis = tuple[tuple[int, int], ...]
 
 
@@ -94,7 +97,19 @@ class LiftedPolar:
             with gpu.current():
                 gpu.put(np.zeros((G.shape[0], 1, 1)), along(sums, G.shape[0], "sums"), G.stream)
         elif G.shape[0] and not polar(G, T, accuracy=self.accuracy, gain=gain, sums=sums).reached:
+            _said(*G.shape[1:], G.dtype)
             by_cpu(G, T, gain, sums, self.accuracy)
+
+
+@cache
+def _said(M: int, N: int, dtype: str) -> None:
+    LOG.warning(
+        "polar factors of %d x %d matrices of %s: products on the device do not reach the accuracy (a low rank, or "
+        "small singular values); such batches are factored on the CPU",
+        M,
+        N,
+        dtype,
+    )
 
 
 def by_cpu(G: View, T: View, gain: View, sums: View, accuracy: float | None) -> None:
