@@ -14,10 +14,10 @@ pytest.importorskip("numba_cuda", reason="the kernels need numba-cuda: pip insta
 from cuda_products import Product
 from kernel_faults import CHAINS, FAULTS, GROUPS, READS, WARPS, Fault
 
-from normkit.backends.cuda.instructions import group_barrier, load_16_if, mma
+from normkit.backends.cuda.instructions import group_barrier, load_16_if
 from normkit.backends.cuda.kernels import gemm_f32, gemm_mma, symgemm_mma, symgemm_wgmma
 from normkit.backends.cuda.kernels.interface import DeviceKernel
-from normkit.backends.cuda.language import cuda, float32, int32, uint32
+from normkit.backends.cuda.language import uint32
 from normkit.errors import ParameterError
 from normkit.testing import simt
 
@@ -99,32 +99,6 @@ def test_without_a_fault_nothing_is_caught(name: str) -> None:
 def test_a_fault_that_is_none_is_refused() -> None:
     with pytest.raises(ValueError, match="not once"), simt.planted(symgemm_mma, "no such text", ""):
         pass
-
-
-def smallest(a: Any, b: Any, c: Any, k: Any) -> None:
-    """One warp, C (16 x 8) = A (16, k) @ B (8, k)^T: the fragments as the PTX ISA draws them, from words in memory."""
-    lane = int32(cuda.threadIdx.x)
-    row = lane >> 2
-    pair = lane & 3
-    s = (float32(0), float32(0), float32(0), float32(0))
-    for at in range(0, k // 2, 8):
-        s = product(
-            *(a[row, at + pair], a[row + 8, at + pair], a[row, at + pair + 4], a[row + 8, at + pair + 4]),
-            *(b[row, at + pair], b[row, at + pair + 4], s[0], s[1], s[2], s[3]),
-        )
-    c[row, 2 * pair], c[row, 2 * pair + 1], c[row + 8, 2 * pair], c[row + 8, 2 * pair + 1] = s
-
-
-product = mma("bfloat16")
-
-
-def test_fragments_of_mma() -> None:
-    rng = np.random.default_rng(0)
-    a, b = (simt.to_bits(rng.standard_normal((n, 64)), "bfloat16") for n in (16, 8))
-    c = np.full((16, 8), np.nan, np.float32)
-    simt.launch(smallest, (1,), 32, [a.view(np.uint32), b.view(np.uint32), c, np.int32(64)], [])
-    exact = simt.to_float(a, "bfloat16").astype(float) @ simt.to_float(b, "bfloat16").astype(float).T
-    np.testing.assert_allclose(c, exact, atol=1e-4)
 
 
 def lonely() -> None:

@@ -73,10 +73,17 @@ def test_a_kernel_that_spills_is_seen() -> None:
     assert any("spills" in excess for excess in excesses(made, BUDGET["symgemm_mma bfloat16 sm_80"]))
 
 
-def test_products_one_after_the_other_are_seen() -> None:
-    """Where sums are touched too early ptxas waits for every wgmma, and says so in a note alone (C75xx)."""
-    early = "uint32(k > 0))\n                    acc[0] = acc[0] * float32(2)\n"
-    with simt.planted(symgemm_wgmma, "uint32(k > 0))\n", early) as module:
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [
+        ("uint32(k > 0))\n", "uint32(k > 0))\n                    acc[0] = acc[0] * float32(2)\n"),
+        ("                wait_0()\n", ""),
+    ],
+    ids=["changed", "stored"],
+)
+def test_sums_that_are_touched_too_early_are_seen(right: str, wrong: str) -> None:
+    """ptxas waits for every wgmma then, or once more, and says so in a note alone (C75xx)."""
+    with simt.planted(symgemm_wgmma, right, wrong) as module:
         made = compiled(module.kernel(128, 4), "bfloat16", (9, 0))
     assert any("C75" in excess for excess in excesses(made, BUDGET["symgemm_wgmma_128x4 bfloat16 sm_90"]))
 
