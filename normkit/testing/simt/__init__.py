@@ -13,9 +13,10 @@ are checked against the arrays given, and a deadlock is an error.
 
 A kernel for the emulator keeps its branches uniform over a group, writes sections for one elected lane as ``if
 lead(condition):``, takes the role of a warp from `first_lane`, and leaves a condition per lane to instructions that end
-in ``_if``. What a fence has to come before (mbarriers and tensor maps for the accelerator, sums for wgmma, writes of
-threads for the asynchronous proxy) is refused without it; registers that change hands are counted. Not modelled: races
-inside a group, clusters, speed. The models are a reading of the PTX ISA; only hardware can say whether it is right.
+in ``_if``. What needs a fence before it (mbarriers and tensor maps for the accelerator, sums for wgmma, shared memory
+that threads use for the asynchronous proxy) is refused without one; registers that change hands are counted. Not
+modelled: races inside a group, clusters, speed. The models are a reading of the PTX ISA; only hardware can say whether
+it is right.
 """
 
 from normkit.testing.simt.faults import planted

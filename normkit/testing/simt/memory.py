@@ -75,7 +75,7 @@ class Shared:
     def __init__(self, statistics: dict[str, int]) -> None:
         self.data = np.full(BASE + LIMIT, 0xFF, np.uint8)
         self.plain = np.zeros(BASE + LIMIT, bool)
-        """What threads wrote, so that the asynchronous proxy (bulk copies, wgmma) sees it after a fence alone."""
+        """What threads wrote or read, so that the asynchronous proxy (bulk copies, wgmma) needs a fence before it."""
         self.end, self.statistics = BASE, statistics
 
     def places(self, addresses: Any, size: int) -> NDArray[np.int64]:
@@ -90,7 +90,9 @@ class Shared:
     def read(self, addresses: Any, size: int) -> NDArray[np.uint8]:
         """Return `size` bytes from each address, counting the ways in which lanes meet in a bank."""
         self._count(addresses, size)
-        read: NDArray[np.uint8] = self.data[self.places(addresses, size)]
+        places = self.places(addresses, size)
+        self.plain[places] = True
+        read: NDArray[np.uint8] = self.data[places]
         return read
 
     def write(self, addresses: Any, values: Any) -> None:
@@ -105,11 +107,11 @@ class Shared:
         Raises
         ------
         RuntimeError
-            If a thread wrote there: no kernel has the fence (fence.proxy.async) that this takes.
+            If a thread wrote or read there: no kernel has the fence (fence.proxy.async) that this takes.
         """
         places = self.places(addresses, size)
         if self.plain[places].any():
-            raise RuntimeError("shared memory written by threads is used by the asynchronous proxy without a fence")
+            raise RuntimeError("shared memory that threads use is used by the asynchronous proxy without a fence")
         return places
 
     def _count(self, addresses: Any, size: int) -> None:
