@@ -14,6 +14,7 @@ from normkit.backends.cuda.compat import cuda
 from normkit.backends.cuda.maps import batch as batches
 from normkit.backends.cuda.maps.formats import STORED
 from normkit.backends.cuda.maps.kernel import CUDAKernel
+from normkit.backends.cuda.maps.pairing import pairing
 from normkit.backends.cuda.maps.run import Arena, Run, Sizes
 from normkit.codegen.plan import Plan
 
@@ -74,4 +75,5 @@ def compiled(
         x, out = (batches.rows(each, 3, length, kind=kind) for each in data)
         kernel._launch(run, x, out, run.floats(3))
         kernel._launch(run, x, None, run.floats(3))
+        pairing(run, x, out, run.floats(3))
     return made
