@@ -95,6 +95,11 @@ def test_the_first_thing_that_is_missing_is_named(driver: Driver, packages: Any,
     assert said in (Machine(driver, packages).why_not() or "")
 
 
+def test_a_missing_compiler_is_named() -> None:
+    found = Machine(Driver((13, 0), (H200,)), PINNED | {"nvidia-nvvm": None}, compiles=False)
+    assert "libNVVM" in (found.why_not() or "") and "normkit[cuda]" in (found.why_not() or "")
+
+
 def test_a_machine_with_everything_has_no_reason() -> None:
     older = Device(0, "Tesla V100", (7, 0), 80, 1)
     found = Machine(Driver((13, 1), (older, H200)), PINNED | {"nvidia-nvvm": None})

@@ -34,15 +34,16 @@ def installed(package: str) -> str | None:
 
 @dataclass(frozen=True)
 class Machine:
-    """What decides: the driver's answer, and the versions of `PACKAGES` (None: not installed)."""
+    """What decides: the driver's answer, versions of `PACKAGES` (None: not installed), and whether libNVVM loads."""
 
     driver: Driver
     packages: dict[str, str | None]
+    compiles: bool = True
 
     @classmethod
     def here(cls) -> Machine:
         """Return this machine."""
-        return cls(driver(), {name: installed(name) for name in PACKAGES})
+        return cls(driver(), {name: installed(name) for name in PACKAGES}, _compiles())
 
     def why_not(self) -> str | None:
         """Return why no GPU can be used, in one line with what to do; None if one can."""
@@ -50,6 +51,8 @@ class Machine:
             return self.driver.missing
         if self.packages["numba-cuda"] is None:
             return f"numba-cuda is not installed; {INSTALL}"
+        if not self.compiles:
+            return f"libNVVM, the compiler of kernels, was not found; {INSTALL} brings nvidia-nvvm"
         if (compiler := self.compiler) is not None and self.driver.version and self.driver.version < compiler:
             return (
                 f"the driver supports CUDA {_dotted(self.driver.version)}, but the compiler nvidia-nvvm "
@@ -82,6 +85,19 @@ def why_not() -> str | None:
     if simulated():
         return None if installed("numba") else f"numba is not installed; {INSTALL}"
     return Machine.here().why_not()
+
+
+def _compiles() -> bool:
+    """Tell whether libNVVM can be loaded, from its package or a CUDA toolkit; True where nobody can say."""
+    try:
+        from cuda.pathfinder import load_nvidia_dynamic_lib
+    except ImportError:
+        return True  # numba-cuda brings this module: that it is missing is said first
+    try:
+        load_nvidia_dynamic_lib("nvvm")
+    except RuntimeError:
+        return False
+    return True
 
 
 def _dotted(pair: tuple[int, int]) -> str:

@@ -1,6 +1,6 @@
 """The polar core on a GPU against torch: time, share of the product rate measured here, error; JSON for docs.
 
-Run: python -m tests.bench.cuda [--shapes 0,3] [--json FILE] [--table]    (minutes; torch with CUDA; clocks left alone)
+Run: python -m tests.bench.cuda [--shapes 0,3] [--json FILE] [--table] [--maps]    (minutes; torch with CUDA)
 Protocol: random data; inputs rotate over more than twice the L2 cache; results are poisoned with NaN and compared with
 float64 before anything is timed; device events around each call, 5 to warm up and 30 that count, median and
 interquartile range, everything twice (the better median); calls and replays of CUDA graphs are told apart.
@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
+from tests.bench.cuda.bandwidth import bandwidths
 from tests.bench.cuda.table import table
 from tests.bench.cuda.timing import rates, replayed, timed
 from tests.cuda.gpu_arrays import why_not
@@ -134,6 +135,7 @@ def main() -> int:
     parser.add_argument("--shapes", help="numbers of the shapes, separated by commas; all if not given")
     parser.add_argument("--json", help="where to write")
     parser.add_argument("--table", action="store_true", help="measure who makes symmetric products fastest")
+    parser.add_argument("--maps", action="store_true", help="measure duality maps against the bandwidth of a copy")
     asked = parser.parse_args()
     reason = why_not()
     if reason is None and not _torch_has_a_gpu():
@@ -153,6 +155,8 @@ def main() -> int:
         result["rows"] += measure(shape, about["product"])
     if asked.table:
         result["table"] = table(chosen)
+    if asked.maps:
+        result["maps"] = bandwidths(about["copy"])
     if asked.json:
         with open(asked.json, "w", encoding="utf-8") as file:
             json.dump(result, file, indent=1)
