@@ -1,8 +1,9 @@
 r"""LaTeX -> a small tree. Commands outside the subset raise, so nothing is ever shown half.
 
-row    = { item }          item = core { "^" core | "_" core | "'" }
-core   = letter | number | "{" row "}" | command | \frac core core | \sqrt [ "[" row "]" ] core | \text{...}
+row    = { item }          item = core { "^" argument | "_" argument | "'" }
+core   = letter | number | "{" row "}" | command | \frac argument argument | \sqrt [ "[" row "]" ] argument | \text{...}
 | \left delimiter row \right delimiter | \begin{cases} rows \end{cases}
+argument = core, but of a number without braces one digit
 """
 
 from __future__ import annotations
@@ -121,9 +122,9 @@ class _Reader:
             if mark == "'":
                 primes += "′"
             elif mark == "_":
-                sub = self.core()
+                sub = self.argument()
             else:
-                sup = self.core()
+                sup = self.argument()
         if primes:
             sup = Tex("row", "", (Tex("sign", primes), *((sup,) if sup != EMPTY else ())))
         return core if sub == sup == EMPTY else Tex("script", "", (core, sub, sup))
@@ -144,9 +145,18 @@ class _Reader:
             return Tex("number", token)
         return Tex("letter" if token.isalpha() else "sign", "−" if token == "-" else token)
 
+    def argument(self) -> Tex:
+        r"""Read a core; of a number without braces its first digit alone, as TeX does: \frac12 is one half."""
+        while self.peek().isspace():
+            self.at += 1
+        if (token := self.peek())[:1].isdigit() and len(token) > 1:
+            self.tokens[self.at] = token[1:]
+            return Tex("number", token[0])
+        return self.core()
+
     def command(self, name: str) -> Tex:
         if name in ("frac", "tfrac", "dfrac"):
-            return Tex("frac", "", (self.core(), self.core()))
+            return Tex("frac", "", (self.argument(), self.argument()))
         if name == "sqrt":
             return self.root()
         if name in FONTS:
@@ -178,7 +188,7 @@ class _Reader:
             self.take()
             index = self.row(("]",))
             self.need("]")
-        return Tex("root", "", (self.core(), index))
+        return Tex("root", "", (self.argument(), index))
 
     def raw(self, kind: str) -> Tex:
         r"""Read {words} as they stand, spaces kept; \, is a thin space, $...$ within is not allowed."""
