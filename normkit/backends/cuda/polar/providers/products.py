@@ -6,8 +6,6 @@ from collections.abc import Callable
 from functools import cache, lru_cache
 from typing import Any
 
-import numpy as np
-
 from normkit.backends.cuda.polar.memory import Place, Places
 from normkit.backends.cuda.polar.ops import ITEMSIZE, Gemm, Op, SymGemm
 from normkit.backends.cuda.polar.providers import Call
@@ -125,22 +123,7 @@ def tensor_maps(kernel: Any, given: dict[str, Any]) -> dict[str, int]:
 
 @lru_cache(4096)
 def _tensor_map(address: int, box: Any) -> int:
-    """Return where a map of the matrix at an address lies: 128 bytes, made once, for good."""
-    from cuda.bindings import driver as library
+    """Return where a map of the matrix at an address lies: made once, for good."""
+    from normkit.backends.cuda.tensor_map import stored
 
-    from normkit.backends.cuda.launching import driver
-
-    made = driver(
-        "cuTensorMapEncodeTiled",
-        *(library.CUtensorMapDataType.CU_TENSOR_MAP_DATA_TYPE_UINT16, 2, address),
-        *([library.cuuint64_t(each) for each in box.sizes], [library.cuuint64_t(box.stride)]),
-        *([library.cuuint32_t(each) for each in box.box], [library.cuuint32_t(1)] * 2),
-        library.CUtensorMapInterleave.CU_TENSOR_MAP_INTERLEAVE_NONE,
-        library.CUtensorMapSwizzle.CU_TENSOR_MAP_SWIZZLE_128B,
-        library.CUtensorMapL2promotion.CU_TENSOR_MAP_L2_PROMOTION_L2_128B,
-        library.CUtensorMapFloatOOBfill.CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE,
-    )
-    words = np.array([int(word) for word in made.opaque], np.uint64)
-    where = int(driver("cuMemAlloc", words.nbytes))
-    driver("cuMemcpyHtoD", where, words.ctypes.data, words.nbytes)
-    return where
+    return stored(address, box)
