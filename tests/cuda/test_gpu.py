@@ -203,10 +203,10 @@ def test_torch_captures_it() -> None:
 
 
 def _of_torch(each: DeviceView) -> Any:
-    from normkit.backends.cuda.polar.lift import Strided
+    from normkit.backends.cuda.interop import View
 
     tensor = each.owner
-    return Strided(tensor.data_ptr(), tuple(tensor.shape), tensor.stride(), each.dtype, 0, each.stream, tensor)
+    return View(tensor.data_ptr(), tuple(tensor.shape), tensor.stride(), each.dtype, 0, each.stream, tensor)
 
 
 @pytest.mark.parametrize("accuracy, storage", [(0.1, "float16"), (1e-3, "float32"), (None, "float64")])

@@ -53,7 +53,7 @@ class View:
     dtype: str
     device: int
     stream: int
-    owner: Any
+    owner: Any = None
 
     @property
     def ndim(self) -> int:

@@ -49,14 +49,14 @@ def ours(storage: str, graph: bool, like: Any) -> Call:
     """The core, on the stream of the caller, with results in a tensor of its own."""
     import torch
 
+    from normkit.backends.cuda.interop import View
     from normkit.backends.cuda.polar import polar
-    from normkit.backends.cuda.polar.lift import Strided
 
     T = torch.full_like(like, float("nan"))
 
-    def seen(x: Any) -> Strided:
+    def seen(x: Any) -> View:
         stream = torch.cuda.current_stream().cuda_stream
-        return Strided(x.data_ptr(), tuple(x.shape), x.stride(), str(x.dtype).removeprefix("torch."), 0, stream, x)
+        return View(x.data_ptr(), tuple(x.shape), x.stride(), str(x.dtype).removeprefix("torch."), 0, stream, x)
 
     def call(G: Any) -> Any:
         polar(seen(G), seen(T), steps=5, storage=storage, graph=graph)

@@ -12,30 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from normkit.backends.cuda.axes import Axis, joined, length
 from normkit.backends.cuda.compat import SIMULATED, cuda
 from normkit.backends.cuda.maps.formats import STORED
-
-Piece = tuple[int, int]
-"""A length and a stride in entries."""
-Axis = tuple[Piece, ...]
-
-
-def length(axis: Axis) -> int:
-    """Return the number of places along an axis."""
-    return prod(size for size, _ in axis)
-
-
-def joined(pieces: Axis) -> Axis:
-    """Return the same places in the same order in as few pieces as strides allow."""
-    kept: list[Piece] = []
-    for size, stride in pieces:
-        if size == 1:
-            continue
-        if kept and kept[-1][1] == size * stride:
-            kept[-1] = (kept[-1][0] * size, stride)
-        else:
-            kept.append((size, stride))
-    return tuple(kept) or ((1, 1),)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,8 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
-from normkit.backends.cuda.maps.batch import Axis, Batch, rows
+from normkit.backends.cuda.axes import Axis
+from normkit.backends.cuda.maps.batch import Batch, rows
 from normkit.backends.cuda.maps.generated import generate
 from normkit.backends.cuda.maps.moves import matched, plainly, spoiled, taken, weighed, written
 from normkit.backends.cuda.maps.node import Device, Node, Pull

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from normkit.backends.cuda.maps.batch import Batch, joined, rows
+from normkit.backends.cuda.axes import joined
+from normkit.backends.cuda.maps.batch import Batch, rows
 from normkit.backends.cuda.maps.moves import ones, packed, replaced, scaled
 from normkit.backends.cuda.maps.node import Device, Node, Pull
 from normkit.backends.cuda.maps.run import Run

@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from normkit.backends.cuda.maps.batch import Batch, Lines, both, joined
+from normkit.backends.cuda.axes import joined
+from normkit.backends.cuda.maps.batch import Batch, Lines, both
 from normkit.backends.cuda.maps.generated import Shape, generate
 from normkit.backends.cuda.maps.run import Run
 

@@ -10,16 +10,17 @@ from typing import Any, Protocol
 import numpy as np
 
 from normkit.backends.cpu.scaling import normalized
+from normkit.backends.cuda.axes import Axis, joined
+from normkit.backends.cuda.interop import View
 from normkit.backends.cuda.polar.design import EPS
 from normkit.backends.cuda.polar.device import device
-from normkit.backends.cuda.polar.memory import HOST, View, along, at
+from normkit.backends.cuda.polar.memory import HOST, along, at
 from normkit.backends.cuda.polar.ops import ITEMSIZE, CopyOut, Matrix
 from normkit.backends.cuda.polar.run import polar
 from normkit.backends.cuda.polar.stretch import Stretch
 from normkit.errors import ShapeError
 
 LOG = logging.getLogger("normkit.cuda")
-Axis = tuple[tuple[int, int], ...]
 
 
 class Batch(Protocol):
@@ -44,19 +45,6 @@ class Batch(Protocol):
     @property
     def item(self) -> tuple[Axis, ...]:
         """Those of the axes of an item."""
-
-
-@dataclass(frozen=True)
-class Strided:
-    """A `View` that is made of its parts."""
-
-    address: int
-    shape: tuple[int, ...]
-    strides: tuple[int, ...]
-    dtype: str
-    device: int
-    stream: int
-    owner: Any = None
 
 
 @dataclass(frozen=True)
@@ -85,7 +73,7 @@ class LiftedPolar:
         G, T = (viewed(each, number, queue) for each in (x, out))
         sums = cuda.device_array(max(1, G.shape[0]), np.float64)
         gain, total = (
-            Strided(address(each), (G.shape[0],), (1,), "float64", number, queue) for each in (coefficients, sums)
+            View(address(each), (G.shape[0],), (1,), "float64", number, queue) for each in (coefficients, sums)
         )
         self.apply(G, T, gain, total)
         return sums[: G.shape[0]]
@@ -132,7 +120,7 @@ def by_cpu(G: View, T: View, gain: View, sums: View, accuracy: float | None) -> 
         gpu.put(found.reshape(-1, 1, 1), along(sums, batch, "sums"), G.stream)
 
 
-def viewed(x: Batch, number: int, queue: int) -> Strided:
+def viewed(x: Batch, number: int, queue: int) -> View:
     """Return where the matrices of a batch lie.
 
     Raises
@@ -140,24 +128,12 @@ def viewed(x: Batch, number: int, queue: int) -> Strided:
     ShapeError
         If an axis has no single stride.
     """
-    axes = [_joined((*x.lead[0], *x.lead[1])), *(_joined(axis) for axis in x.item)]
+    axes = [joined((*x.lead[0], *x.lead[1])), *(joined(axis) for axis in x.item)]
     if len(axes) != 3 or any(len(axis) != 1 for axis in axes):
         raise ShapeError("the polar core takes matrices whose axes have one stride each: give a contiguous array")
     shape, strides = zip(*(axis[0] for axis in axes), strict=True)
     start = address(x.data) + x.start * ITEMSIZE[x.kind]
-    return Strided(start, shape, strides, x.kind, number, queue)
-
-
-def _joined(axis: Axis) -> Axis:
-    kept: list[tuple[int, int]] = []
-    for size, stride in axis:
-        if size == 1:
-            continue
-        if kept and kept[-1][1] == size * stride:
-            kept[-1] = (kept[-1][0] * size, stride)
-        else:
-            kept.append((size, stride))
-    return tuple(kept) or ((1, 1),)
+    return View(start, shape, strides, x.kind, number, queue)
 
 
 def address(data: Any) -> int:
