@@ -106,7 +106,7 @@ def written(
     if out is not None:
         _check_out(out, g, view)
     # A NaN is found when the map is written already: what must not be half written is written at the end.
-    direct = out is not None and nan_policy == "propagate" and not interop.overlapping(interop.view(out, "out="), view)
+    direct = out is not None and nan_policy == "propagate" and _apart(interop.view(out, "out="), view)
     result = out if direct else interop.empty_like(g)
     target = interop.view(_flat(result, items), "out=")
     numbers = run(view, target)
@@ -177,6 +177,11 @@ def _kernel(plan: Plan, view: interop.View, accuracy: float | None) -> DeviceKer
     from normkit.backends.cuda.device_kernel import device_kernel
 
     return device_kernel(plan, view.dtype, accuracy)
+
+
+def _apart(target: interop.View, view: interop.View) -> bool:
+    """Tell whether items can be written to `target` at once: reshaping it makes a view, and it is not what is read."""
+    return target.contiguous and not interop.overlapping(target, view)
 
 
 def _scale(view: interop.View, factors: Floats) -> None:

@@ -109,6 +109,11 @@ def written_to() -> None:
     close(out, nk.dualize("max", G))
     assert nk.lmo("max", d, radius=2.0, out=d) is d
     close(d, -2.0 * np.sign(G))
+    many = RNG.standard_normal((2, 2, 3, 4))
+    loose = cuda.to_device(np.asfortranarray(np.zeros_like(many)))
+    assert nk.dualize("max", cuda.to_device(many), out=loose, nan_policy="propagate") is loose
+    close(loose, np.sign(many))
+    close(nk.dualize("max", cuda.to_device(np.asfortranarray(many))), np.sign(many))
     bad = G.copy()
     bad[1, 2, 3] = np.nan
     kept = cuda.to_device(G)

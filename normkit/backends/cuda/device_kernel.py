@@ -15,7 +15,7 @@ from normkit.backends.cuda.compat import SIMULATED, cuda
 from normkit.backends.cuda.interop import LEGACY, View
 from normkit.backends.cuda.maps.batch import batch
 from normkit.backends.cuda.maps.kernel import CUDAKernel
-from normkit.backends.cuda.maps.moves import scaled
+from normkit.backends.cuda.maps.moves import ones, scaled
 from normkit.backends.cuda.maps.pairing import pairing
 from normkit.backends.cuda.maps.run import Arena, Run, Sizes
 from normkit.backends.cuda.polar.lift import LiftedPolar
@@ -46,6 +46,13 @@ def scale(x: View, factors: Floats) -> None:
     with queue(x.device, x.stream) as stream:
         run, items = Run(Sizes(), Arena(), stream), batch(x.numba(), x.dtype)
         scaled(run, items, run.upload(factors), 1.0, items)
+
+
+def copy(target: View, source: View) -> None:
+    """Write the entries of an array to another of the same shape and dtype, whatever their strides."""
+    with queue(target.device, target.stream) as stream:
+        run, x = Run(Sizes(), Arena(), stream), batch(source.numba(), source.dtype)
+        scaled(run, x, ones(run, x.count), 1.0, batch(target.numba(), target.dtype))
 
 
 def paired(x: View, y: View) -> Floats:

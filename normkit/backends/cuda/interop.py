@@ -166,15 +166,20 @@ def _of_dlpack(x: Any, what: str) -> View:
 
 
 def empty_like(x: Any) -> Any:
-    """Return a new array of the library, shape, dtype and device of x; its entries are arbitrary."""
+    """Return a new array of the library, shape, dtype and device of x, its last axis fastest; entries are arbitrary.
+
+    What torch and CuPy make like an array has that array's strides: reshaped, it may be another array.
+    """
     if type(x).__module__.startswith("numba."):
         from normkit.backends.cuda.compat import cuda
 
         return cuda.device_array(x.shape, x.dtype)
     space = getattr(x, "__array_namespace__", None)
     library = space() if space is not None else sys.modules[_library(x)]
-    make: Callable[[Any], Any] = library.empty_like
-    return make(x)
+    make: Callable[..., Any] = library.empty_like
+    if _library(x) == "torch":
+        return make(x, memory_format=library.contiguous_format)
+    return make(x, order="C") if _library(x) == "cupy" else make(x)
 
 
 def writeable(x: Any) -> bool:
@@ -209,7 +214,9 @@ def copy(target: Any, source: Any) -> None:
     if _library(target) == "torch":
         target.copy_(source)
     elif _library(target) == "numba":
-        target.copy_to_device(source)
+        from normkit.backends.cuda.device_kernel import copy as copied
+
+        copied(view(target), view(source))  # numba's own copies want equal strides
     else:
         target[...] = source
 
