@@ -154,6 +154,33 @@ def certificates() -> None:
     refused(ShapeError, "differ in shape", lambda: nk.certify("max", d, cuda.to_device(G[0])))
 
 
+def memory() -> None:
+    """Too little memory is an error that says how much is needed; what was kept is given back before it is raised."""
+    from normkit.backends.cuda import room
+    from normkit.backends.cuda.maps import run as runs
+
+    sound, refusals = room.cuda.device_array, []
+
+    def scarce(size, dtype=np.float64, **options):
+        if refusals and refusals.pop():
+            raise RuntimeError("[2] Call to cuMemAlloc results in CUDA_ERROR_OUT_OF_MEMORY")
+        return sound(size, dtype, **options)
+
+    room.cuda.device_array = scarce
+    d = cuda.to_device(G)
+    kept = cuda.to_device(np.zeros_like(G))
+    arena = runs.Arena()
+    arena.take(5, "float64")
+    arena.release()
+    refusals[:] = [False, True]
+    assert arena.take(7, "float64").shape == (7,) and not arena.free, "what was kept was not given back"
+    refusals[:] = [True] * 9
+    refused(BackendError, "56 bytes of device memory more are needed", lambda: runs.Arena().take(7, "float64"))
+    refusals[:] = [True] * 9
+    refused(BackendError, "split the batch", lambda: nk.dualize("rows(linf, l2)", d, out=kept))
+    close(kept, 0 * G, 0.0)
+
+
 def hosted() -> None:
     """NumPy arrays go there and back where the back end is asked for; otherwise they stay."""
     np.testing.assert_allclose(nk.dualize("rows(linf, l2)", G, backend="cuda"), nk.dualize("rows(linf, l2)", G))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-PARTS = ("updates", "layouts", "written_to", "orthogonal", "mistakes", "certificates", "hosted", "command")
+PARTS = ("updates", "layouts", "written_to", "orthogonal", "mistakes", "certificates", "memory", "hosted", "command")
 
 
 @pytest.mark.parametrize("part", PARTS)

@@ -19,6 +19,7 @@ from normkit.backends.cuda.maps.moves import ones, scaled
 from normkit.backends.cuda.maps.pairing import pairing
 from normkit.backends.cuda.maps.run import Arena, Run, Sizes
 from normkit.backends.cuda.polar.lift import LiftedPolar
+from normkit.backends.cuda.room import room
 from normkit.codegen.plan import Plan
 
 Floats = NDArray[np.float64]
@@ -58,7 +59,7 @@ def copy(target: View, source: View) -> None:
 def paired(x: View, y: View) -> Floats:
     """Return <x, y> of every item in float64."""
     with queue(x.device, x.stream) as stream:
-        run, values = Run(Sizes(), Arena(), stream), cuda.device_array(max(1, x.shape[0]), np.float64)[: x.shape[0]]
+        run, values = Run(Sizes(), Arena(), stream), room(max(1, x.shape[0]), np.float64)[: x.shape[0]]
         pairing(run, batch(x.numba(), x.dtype), batch(y.numba(), y.dtype), values)
         return _numbers(values, stream)
 

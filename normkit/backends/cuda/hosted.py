@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from normkit.backends.cuda.compat import cuda
 from normkit.backends.cuda.device_kernel import DeviceKernel, device_kernel
 from normkit.backends.cuda.interop import STORED, View, view
+from normkit.backends.cuda.room import room
 from normkit.codegen.plan import Plan
 
 Array = NDArray[Any]
@@ -40,7 +41,7 @@ class HostedKernel:
 
     def map(self, x: Array, out: Array) -> NDArray[np.float64]:
         """Write the map of every item to `out`; return the values."""
-        maps = cuda.device_array(x.shape, self._bits)
+        maps = room(x.shape, self._bits)
         values = self._kernel.map(self._sent(x), self._view(maps))
         out[...] = maps.copy_to_host().view(self.dtype)
         return values

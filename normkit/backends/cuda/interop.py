@@ -171,9 +171,9 @@ def empty_like(x: Any) -> Any:
     What torch and CuPy make like an array has that array's strides: reshaped, it may be another array.
     """
     if type(x).__module__.startswith("numba."):
-        from normkit.backends.cuda.compat import cuda
+        from normkit.backends.cuda.room import room
 
-        return cuda.device_array(x.shape, x.dtype)
+        return room(x.shape, x.dtype)
     space = getattr(x, "__array_namespace__", None)
     library = space() if space is not None else sys.modules[_library(x)]
     make: Callable[..., Any] = library.empty_like

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from normkit.backends.cuda.compat import cuda
 from normkit.backends.cuda.maps.batch import Batch, batch
 from normkit.backends.cuda.maps.build import Asked, build
 from normkit.backends.cuda.maps.formats import STORED
@@ -16,6 +15,7 @@ from normkit.backends.cuda.maps.lift import Polar
 from normkit.backends.cuda.maps.moves import filled, ones, rescaled, restored
 from normkit.backends.cuda.maps.node import Node
 from normkit.backends.cuda.maps.run import Arena, Run, Sizes, device
+from normkit.backends.cuda.room import room
 from normkit.codegen.plan import CombinePlan, LiftPlan, MapPlan, MixedPlan, Plan
 from normkit.errors import DTypeError
 
@@ -80,7 +80,7 @@ class CUDAKernel:
 
     def _run(self, x: Any, out: Any | None, stream: Any, values: Any) -> Any:
         if values is None:
-            values = cuda.device_array(max(1, x.shape[0]), np.float64)[: x.shape[0]]
+            values = room(max(1, x.shape[0]), np.float64)[: x.shape[0]]
         key = (device(), int(stream))
         run = Run(self.sizes, self.arenas.setdefault(key, Arena()), stream)
         try:

@@ -12,6 +12,7 @@ from normkit.backends.cuda.compat import SIMULATED, cuda
 from normkit.backends.cuda.maps.batch import Batch, Lines, rows
 from normkit.backends.cuda.maps.formats import STORED
 from normkit.backends.cuda.maps.generated import Shape
+from normkit.backends.cuda.room import room
 
 CHUNKS = 1 << 12
 """The most chunks of a line: their results are added by one block."""
@@ -64,10 +65,16 @@ class Arena:
     constants: dict[Any, Any] = field(default_factory=dict)
 
     def take(self, size: int, dtype: str) -> Any:
-        """Return a flat array of arbitrary entries."""
+        """Return a flat array of arbitrary entries.
+
+        Raises
+        ------
+        BackendError
+            If there is too little memory, also without what was kept, with how much is needed.
+        """
         key = (max(1, size), dtype)
         kept = self.free.get(key)
-        array = kept.pop() if kept else cuda.device_array(key[0], np.dtype(dtype))
+        array = kept.pop() if kept else room(key[0], np.dtype(dtype), self.free.clear)
         self.used.append((key, array))
         return array
 

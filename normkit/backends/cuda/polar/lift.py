@@ -66,12 +66,13 @@ class LiftedPolar:
         """Write the factors to `out`; return a device array of the sums, float64, NaN for what is not finite."""
         from normkit.backends.cuda.compat import SIMULATED
         from normkit.backends.cuda.language import cuda
+        from normkit.backends.cuda.room import room
 
         number = HOST if SIMULATED else int(cuda.get_current_device().id)
         handle = getattr(stream, "handle", stream)
         queue = int(getattr(handle, "value", handle) or 0)
         G, T = (viewed(each, number, queue) for each in (x, out))
-        sums = cuda.device_array(max(1, G.shape[0]), np.float64)
+        sums = room(max(1, G.shape[0]), np.float64)
         gain, total = (
             View(address(each), (G.shape[0],), (1,), "float64", number, queue) for each in (coefficients, sums)
         )
