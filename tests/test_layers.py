@@ -277,3 +277,12 @@ def test_the_warm_path_imports_no_sympy(spec: str, tmp_path: Path, monkeypatch: 
     )
     assert "sympy" in loaded(code, "sympy"), "the cold path derives the program with SymPy"
     assert loaded(code, "sympy", "numba", "matplotlib") == set()
+
+
+def test_the_gpu_is_imported_when_it_is_asked_for() -> None:
+    """Not by normkit on the CPU, nor by asking whether there is one."""
+    heavy = ("numba.cuda", "normkit.backends.cuda.polar", "normkit.backends.cuda.compat")
+    code = "import normkit as nk; nk.dualize('l1', [1.0, 2.0]); nk.polar([[1.0, 2.0]])"
+    assert loaded(code, *heavy) == set()
+    ask = "from normkit.backends.cuda import CUDA; CUDA().why_not(); import normkit.device as d; d.on_device([1.0])"
+    assert loaded(ask, *heavy) == set()

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from normkit.backends.cuda.polar.memory import HOST
+from normkit.backends.cuda.driver import HOST
 
 
 @dataclass(frozen=True)

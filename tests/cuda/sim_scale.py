@@ -9,9 +9,10 @@ import pytest
 from host_arrays import view
 
 from normkit.backends.cuda.compat import SIMULATED, cuda
+from normkit.backends.cuda.driver import HOST
 from normkit.backends.cuda.kernels import copies, scale
 from normkit.backends.cuda.polar.device import device
-from normkit.backends.cuda.polar.memory import HOST, Place, Places, at
+from normkit.backends.cuda.polar.memory import Place, Places, at
 from normkit.backends.cuda.polar.ops import AddI, CopyOut, Matrix, Norm, Op, ScaleCast
 from normkit.backends.cuda.polar.placement import place
 from normkit.backends.cuda.polar.plan import Plan

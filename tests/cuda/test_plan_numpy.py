@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 
 import normkit as nk
 from normkit.backends.cpu.blas_threads import single_threaded_blas
+from normkit.backends.cuda.driver import HOST
 from normkit.backends.cuda.polar import Info, lowering, placement, polar
 from normkit.backends.cuda.polar.device import device
 from normkit.backends.cuda.polar.lowering import lower
-from normkit.backends.cuda.polar.memory import HOST, Places
+from normkit.backends.cuda.polar.memory import Places
 from normkit.backends.cuda.polar.ops import Gemm, SymGemm
 from normkit.backends.cuda.polar.providers import choice
 from normkit.backends.cuda.polar.segments import chosen_segments, default_segments, operations

@@ -13,10 +13,11 @@ from host_arrays import view
 
 import normkit as nk
 from normkit.backends.cuda import launching, runtime
+from normkit.backends.cuda.driver import HOST
 from normkit.backends.cuda.polar import polar
 from normkit.backends.cuda.polar.device import device
 from normkit.backends.cuda.polar.lowering import lower
-from normkit.backends.cuda.polar.memory import HOST, Place, Places
+from normkit.backends.cuda.polar.memory import Place, Places
 from normkit.backends.cuda.polar.ops import Gemm, SymGemm
 from normkit.backends.cuda.polar.providers import choice, products
 from normkit.backends.cuda.polar.providers.launches import Array, flat

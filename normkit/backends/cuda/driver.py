@@ -10,6 +10,8 @@ from typing import Any
 
 NAME = "nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1"
 """The driver library."""
+HOST = -1
+"""The device of memory that is the CPU's, where NumPy carries plans out: for tests, and wherever there is no GPU."""
 MAJOR, MINOR, PROCESSORS = 75, 76, 16
 """Attributes of a device in the driver's numbering: compute capability, and streaming multiprocessors."""
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from normkit.backends.cuda import dlpack
 from normkit.backends.cuda.availability import simulated
-from normkit.backends.cuda.polar.memory import HOST
+from normkit.backends.cuda.driver import HOST
 from normkit.errors import BackendError, DTypeError
 
 TYPES = {"<f2": "float16", "<f4": "float32", "<f8": "float64"}

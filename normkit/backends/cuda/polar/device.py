@@ -10,7 +10,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from normkit.backends.cuda.polar.memory import HOST, Place
+from normkit.backends.cuda.driver import HOST
+from normkit.backends.cuda.polar.memory import Place
 from normkit.backends.cuda.polar.placement import ALIGNMENT
 from normkit.backends.cuda.polar.providers import Call, Provider
 from normkit.backends.cuda.polar.providers.host import Host

@@ -11,10 +11,11 @@ import numpy as np
 
 from normkit.backends.cpu.scaling import normalized
 from normkit.backends.cuda.axes import Axis, joined
+from normkit.backends.cuda.driver import HOST
 from normkit.backends.cuda.interop import View
 from normkit.backends.cuda.polar.design import EPS
 from normkit.backends.cuda.polar.device import device
-from normkit.backends.cuda.polar.memory import HOST, along, at
+from normkit.backends.cuda.polar.memory import along, at
 from normkit.backends.cuda.polar.ops import ITEMSIZE, CopyOut, Matrix
 from normkit.backends.cuda.polar.run import polar
 from normkit.backends.cuda.polar.stretch import Stretch

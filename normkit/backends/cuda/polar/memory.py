@@ -12,9 +12,6 @@ from normkit.backends.cuda.polar.ops import Matrix
 from normkit.backends.cuda.polar.plan import Plan
 from normkit.errors import DTypeError, ShapeError
 
-HOST = -1
-"""The device of memory that is the CPU's, where NumPy carries plans out: for tests, and wherever there is no GPU."""
-
 
 class View(Protocol):
     """A batch of the caller's matrices: see `normkit.backends.cuda.interop.View`."""

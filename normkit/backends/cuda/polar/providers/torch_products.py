@@ -5,7 +5,8 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from normkit.backends.cuda.polar.memory import HOST, Place, Places
+from normkit.backends.cuda.driver import HOST
+from normkit.backends.cuda.polar.memory import Place, Places
 from normkit.backends.cuda.polar.ops import Gemm, Op, SymGemm
 from normkit.backends.cuda.polar.providers import Call
 from normkit.backends.cuda.polar.stored import raw
