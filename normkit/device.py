@@ -107,8 +107,9 @@ def written(
         _check_out(out, g, view)
     # A NaN is found when the map is written already: what must not be half written is written at the end.
     direct = out is not None and nan_policy == "propagate" and _apart(interop.view(out, "out="), view)
-    result = out if direct else interop.empty_like(g)
-    target = interop.view(_flat(result, items), "out=")
+    # Items are made as items, and reshaped when they are written: where arrays are immutable, to reshape is to copy.
+    made_items = out.reshape(items.items.shape) if direct else interop.empty_like(items.items)
+    target = interop.view(made_items, "out=")
     numbers = run(view, target)
     if nan_policy == "raise":
         check_finite(numbers, items, what, interop.to_host)
@@ -118,10 +119,11 @@ def written(
         _scale(target, np.where(bad, np.nan, factors))
     if not interop.asynchronous(g):
         _wait(view)
-    if out is not None and not direct:
-        interop.copy(out, result)
-        result = out
-    return Dualized(result, items, numbers)
+    if out is None:
+        return Dualized(made_items.reshape(tuple(g.shape)), items, numbers)
+    if not direct:
+        interop.copy(out, made_items.reshape(tuple(g.shape)))
+    return Dualized(out, items, numbers)
 
 
 def pairings(made: Program, g: Any, t: Any, backend: str = "auto") -> tuple[Batch, Batch, Floats]:
@@ -167,10 +169,6 @@ def _items(x: Any, made: Program, what: str) -> tuple[Batch, interop.View]:
     interop.view(x, what)  # entry types, gradient graphs and layouts are refused before shapes
     items = batch(x, made.shape, made.spec, what)
     return items, interop.view(items.items, what)
-
-
-def _flat(result: Any, items: Batch) -> Any:
-    return result.reshape(items.items.shape)
 
 
 def _kernel(plan: Plan, view: interop.View, accuracy: float | None) -> DeviceKernel:

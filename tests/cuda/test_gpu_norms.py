@@ -122,7 +122,9 @@ def test_other_libraries() -> None:
     jax = pytest.importorskip("jax", reason="jax is not installed")
     if jax.default_backend() != "gpu":
         pytest.skip("this jax has no GPU")
-    g = jax.numpy.asarray(G.astype(np.float32))
-    turned = nk.dualize("rows(linf, l2)", g)
-    assert type(turned) is type(g)
-    np.testing.assert_allclose(np.asarray(turned), nk.dualize("rows(linf, l2)", G.astype(np.float32)), atol=1e-6)
+    for shape in (G.shape, (3, 2, 24, 80)):  # with two batch axes, reshaping copies
+        single = G.astype(np.float32).reshape(shape)
+        g = jax.numpy.asarray(single)
+        made = nk.dualize("rows(linf, l2)", g)
+        assert type(made) is type(g) and made.shape == shape
+        np.testing.assert_allclose(np.asarray(made), nk.dualize("rows(linf, l2)", single), atol=1e-6)
