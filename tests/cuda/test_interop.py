@@ -106,5 +106,7 @@ def test_tensors_of_a_gradient_graph_are_refused() -> None:
     torch = pytest.importorskip("torch", reason="torch is an extra")
     with pytest.raises(DTypeError, match=r"part of a gradient graph: give x\.detach\(\)"):
         interop.view(torch.ones(3, requires_grad=True))
+    with pytest.raises(BackendError, match="is on cpu; expected the memory of a GPU"):
+        interop.view(torch.ones(3))
     with pytest.raises(DTypeError, match="expected a dense one"):
         interop.view(torch.eye(3).to_sparse())

@@ -110,6 +110,8 @@ def view(x: Any, what: str = "the array", dtype: str | None = None) -> View:
     ------
     DTypeError
         For entries that are no floats, a tensor of a gradient graph, and layouts without strides.
+    BackendError
+        For an array that is not in the memory of a GPU.
     """
     if _is_simulated(x):
         entries = tuple(each // x.dtype.itemsize for each in x.strides)
@@ -135,6 +137,8 @@ def _of_torch(x: Any, what: str) -> View:
     if x.layout is not torch.strided:
         raise DTypeError(f"{what} is a tensor of layout {x.layout}; expected a dense one: x.to_dense()")
     name = _float(str(x.dtype).removeprefix("torch."), what)
+    if not x.is_cuda:
+        raise BackendError(f"{what} is on {x.device}; expected the memory of a GPU: x.cuda()")
     index = x.device.index or 0
     stream = int(torch.cuda.current_stream(x.device).cuda_stream)
     # Torch calls the legacy default stream 0; 0 has no meaning in the other two protocols.
