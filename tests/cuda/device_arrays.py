@@ -61,6 +61,7 @@ def orthogonal() -> None:
     rough = nk.dualize("spectral", cuda.to_device(wide), accuracy=3e-2).copy_to_host()
     u, _, v = np.linalg.svd(wide, full_matrices=False)
     assert np.linalg.norm(rough - u @ v) <= 3e-2 * np.sqrt(6) and rough.dtype == np.float32
+    assert np.linalg.norm(rough - u @ v) > 1e-4, "the accuracy was not passed on: more was computed than was asked for"
     close(nk.dualize("spectral", cuda.to_device(wide.T)), (u @ v).T, 2e-5)
     low = G[0] * 0
     low[0, 1] = -2.0

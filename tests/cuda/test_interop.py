@@ -110,3 +110,20 @@ def test_tensors_of_a_gradient_graph_are_refused() -> None:
         interop.view(torch.ones(3))
     with pytest.raises(DTypeError, match="expected a dense one"):
         interop.view(torch.eye(3).to_sparse())
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "shared"),
+    [
+        ({}, {"data": (512 + 47, False)}, True),
+        ({}, {"data": (512 + 48, False)}, False),
+        ({"strides": (-16, 4), "data": (544, False)}, {"data": (480, False)}, True),
+        ({"strides": (-16, 4), "data": (544, False)}, {"data": (560, False)}, False),
+        ({"shape": (0, 4)}, {}, False),
+    ],
+    ids=["last byte", "next byte", "backwards", "after backwards", "empty"],
+)
+def test_arrays_that_share_memory(first: Any, second: Any, shared: bool) -> None:
+    """3 x 4 float32 from 512 on end before 560."""
+    u, v = interop.view(Interface(**first)), interop.view(Interface(**second))
+    assert interop.overlapping(u, v) is interop.overlapping(v, u) is shared
